@@ -1,0 +1,96 @@
+"""Every field that a run has, with its unit, range and default.
+
+A system's config starts from here, changes what its paper changes, and adds the fields of its own
+networks (`model`) and losses (`weights`). Nothing derived is stored: the loop derives, so that an
+override never leaves a stale value behind.
+"""
+
+from __future__ import annotations
+
+from ml_collections import ConfigDict, config_dict
+
+
+def get_config() -> ConfigDict:
+    """The fields that all systems share."""
+    config = ConfigDict()
+    config.system = config_dict.placeholder(str)  # module in tryon_jax/systems
+    config.seed = 0  # initial weights, data order, augmentation, noise: same seed, same numbers
+    config.steps = 1_000_000  # optimiser steps of the whole run
+    config.batch_size = 1  # pictures per step and domain, over all devices and processes together
+    config.image_size = 256  # side of the square training picture, pixels
+    # compute: float32 | bfloat16; parameters, losses, statistics stay float32
+    config.precision = "float32"
+    # recompute generator activations in the backward pass: less memory, more time
+    config.remat = False
+    # parts a batch is cut into; gradients are averaged before the optimiser moves
+    config.accumulate = 1
+
+    config.data = ConfigDict()
+    config.data.pipeline = "unpaired"  # module in data_pipelines
+    # auto (folder if root is set, else dolls) | folder | dolls | tfds:NAME
+    config.data.source = "auto"
+    config.data.root = ""  # folder that holds the four folders below; for tfds: its data_dir
+    config.data.train_a = "trainA"  # folder (or TFDS split) of the source domain
+    config.data.train_b = "trainB"  # folder (or TFDS split) of the target domain
+    # may be missing: then the first training pictures are shown as test items
+    config.data.test_a = "testA"
+    config.data.test_b = "testB"
+    config.data.paired = False  # True: item i of A with item i of B; False: independent draws
+    config.data.preprocess = "resize_and_crop"  # | crop | scale_width | scale_width_and_crop | none
+    config.data.enlarge = 30  # resize to image_size + enlarge pixels before the random crop
+    config.data.flip = True  # mirror left-right with probability 1/2
+    config.data.interpolation = "bilinear"  # | bicubic; PIL's antialiased filters, as the originals
+    config.data.dolls = 400  # built-in paper dolls per training domain
+
+    config.optim = ConfigDict()
+    config.optim.lr = 1e-4  # Adam's step size before the schedule
+    config.optim.b1 = 0.5
+    config.optim.b2 = 0.999
+    config.optim.eps = 1e-8  # outside the root
+    config.optim.weight_decay = 0.0  # L2 added to the gradient before the moments (not AdamW)
+    config.optim.policy = "linear"  # | constant | linear_epoch | step | cosine: tryon_jax/optim.py
+    config.optim.hold = 0.5  # share of the run at full rate before the linear decay, [0, 1]
+    config.optim.epochs = 200  # epochs of the whole run, for the policies that count in epochs
+
+    config.ema = ConfigDict()
+    config.ema.decay = 0.999  # per step, of the sampled networks; 0 keeps no average
+    config.ema.start = 0.0  # share of the run during which the average is a plain copy, [0, 1]
+
+    config.report = ConfigDict()
+    config.report.scalars = 100  # steps between two rows of numbers (means since the last row)
+    config.report.pictures = 1000  # steps between two picture grids; also shown at 0, 10 and 100
+    config.report.count = 5  # training items and test items in a grid
+
+    config.checkpoint = ConfigDict()
+    config.checkpoint.steps = 5000  # steps between two saves
+    config.checkpoint.minutes = 10.0  # or minutes, whichever comes first
+    config.checkpoint.latest = 2  # newest checkpoints kept
+    # checkpoints at multiples of this many steps are kept for good
+    config.checkpoint.every = 100_000
+
+    config.model = ConfigDict()  # fields of one system's networks: in its own config file
+    config.weights = ConfigDict()  # weights.<player>.<term>: in its own config file
+    return config
+
+
+def check_argument(arg: str, variants: tuple[str, ...]) -> None:
+    """Refuses what stands behind the colon of `--config=FILE.py:arg` unless it is a variant.
+
+    Raises:
+      ValueError: with the variants there are.
+    """
+    if arg not in variants:
+        raise ValueError(f"the config has the variants {', '.join(variants)}; got {arg!r}")
+
+
+def shrink(config: ConfigDict) -> None:
+    """What every smoke variant shares: seconds on a CPU, a few steps, a picture and a save."""
+    config.steps = 4
+    config.image_size = 32
+    config.data.enlarge = 4
+    config.data.dolls = 6
+    config.ema.decay = 0.5
+    config.report.scalars = 1
+    config.report.pictures = 2
+    config.report.count = 2
+    config.checkpoint.steps = 2

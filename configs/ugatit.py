@@ -1,0 +1,60 @@
+"""U-GAT-IT (Kim et al. 2020) as the authors' PyTorch code trains it.
+
+`--config=configs/ugatit.py` is the paper's full model: about 0.7 billion parameters, made for a
+card of 24 GB or more. `:light` averages before the style layers (a tenth of the weights), `:demo`
+learns paper dolls on a CPU within minutes, `:smoke` shrinks everything to seconds.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import base
+
+VARIANTS = ("full", "light", "demo", "smoke")
+
+
+def get_config(arg: str = "full") -> ConfigDict:
+    """The run's fields; `arg` is one of VARIANTS."""
+    base.check_argument(arg, VARIANTS)
+    config = base.get_config()
+    config.system = "ugatit"
+    config.steps = 1_000_000
+    config.optim.lr = 1e-4
+    config.optim.weight_decay = 1e-4  # section 3.3 and the authors' --weight_decay
+
+    config.model.channels = 64  # ch; widths in the appendix are multiples of it
+    config.model.blocks = 4  # n_res: residual blocks before and after the attention
+    config.model.light = arg != "full"  # average before the style layers; full flattens
+    config.model.global_layers = 7  # discriminators that see 286 pixels; pictures of 96 px or more
+    config.model.local_layers = 5  # discriminators that see 70 pixels
+    config.model.init_type = "pytorch"  # | normal: N(0, 0.02) of the paper
+
+    config.weights.disc = {"adv": 1.0, "adv_cam": 1.0}  # eq. 2 and 5
+    config.weights.gen = {
+        "adv": 1.0,
+        "adv_cam": 1.0,
+        "cycle": 10.0,
+        "identity": 10.0,
+        "cam": 1000.0,
+    }
+
+    if arg == "demo":
+        config.steps = 1500
+        config.image_size = 64
+        config.model.channels = 16
+        config.model.blocks = 2
+        config.model.global_layers = 5
+        config.model.local_layers = 4
+        config.optim.lr = 4e-4
+        config.data.enlarge = 6
+        config.ema.decay = 0.99
+        config.report.scalars = 25
+        config.report.pictures = 250
+        config.checkpoint.steps = 500
+        config.checkpoint.minutes = 2.0
+    if arg == "smoke":
+        base.shrink(config)
+        config.model.channels = 4
+        config.model.blocks = 1
+        config.model.global_layers = 4
+        config.model.local_layers = 3
+    return config.lock()
