@@ -1,0 +1,119 @@
+"""Convolutions with PyTorch's conventions: explicit padding, its defaults, HWIO kernels.
+
+`Conv` pads by itself (zero, reflect, replicate), may be spectrally normalised, and computes in
+`dtype` with float32 parameters. `ConvTranspose` is the gradient of a strided convolution, as
+PyTorch's; its kernel is stored as the plain convolution over the dilated picture would read it.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from tryon_jax.layers import init
+from tryon_jax.layers.spectral import SpectralNorm
+
+PADDINGS = {"zero": "constant", "reflect": "reflect", "replicate": "edge"}
+
+
+def pad(x: jax.Array, width: int, *, mode: str = "zero") -> jax.Array:
+    """Pads height and width of [N, H, W, C] by `width` pixels on each side.
+
+    Args:
+      x: any dtype.
+      width: pixels, 0 or more; `reflect` needs pictures larger than that.
+      mode: zero | reflect (the edge is not repeated) | replicate.
+
+    Raises:
+      ValueError: if the mode is unknown or the picture too small to reflect.
+    """
+    if mode not in PADDINGS:
+        raise ValueError(f"padding must be one of {', '.join(PADDINGS)}; got {mode!r}")
+    if mode == "reflect" and min(x.shape[1:3]) <= width:
+        raise ValueError(
+            f"a {x.shape[1]} x {x.shape[2]} map is too small to be reflected by {width}; "
+            "use larger pictures or fewer layers"
+        )
+    if not width:
+        return x
+    return jnp.pad(x, ((0, 0), (width, width), (width, width), (0, 0)), PADDINGS[mode])
+
+
+def conv2d(x: jax.Array, kernel: jax.Array, *, stride: int = 1) -> jax.Array:
+    """Valid convolution of [N, H, W, I] with [h, w, I, O] at the same stride on both axes."""
+    return jax.lax.conv_general_dilated(
+        x, kernel, (stride, stride), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+
+
+class Conv(nn.Module):
+    """A square convolution: pad, convolve, add the bias."""
+
+    features: int
+    kernel_size: int
+    stride: int = 1
+    padding: int = 0
+    padding_mode: str = "zero"
+    use_bias: bool = True
+    spectral: bool = False
+    init_type: str = "pytorch"
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, update: bool = False) -> jax.Array:
+        """Maps [N, H, W, I] to [N, H', W', features]; `update` moves the spectral vectors."""
+        shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
+        kernel = self.param("kernel", init.kernel_init(self.init_type), shape)
+        if self.spectral:
+            kernel = SpectralNorm(name="spectral")(kernel, update=update)
+        x = pad(x.astype(self.dtype), self.padding, mode=self.padding_mode)
+        y = conv2d(x, kernel.astype(self.dtype), stride=self.stride)
+        if self.use_bias:
+            fan_in = self.kernel_size**2 * shape[2]
+            bias_init = init.bias_init(self.init_type, fan_in=fan_in)
+            y = y + self.param("bias", bias_init, (self.features,)).astype(self.dtype)
+        return y
+
+
+class ConvTranspose(nn.Module):
+    """A stride-2 transposed convolution that doubles the picture.
+
+    The kernel is [h, w, in, out], spatially flipped against PyTorch's [in, out, h, w].
+    """
+
+    features: int
+    kernel_size: int
+    padding: int
+    output_padding: int = 0
+    use_bias: bool = True
+    init_type: str = "pytorch"
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps [N, H, W, I] to [N, 2 H, 2 W, features]."""
+        size = self.kernel_size
+        shape = (size, size, x.shape[-1], self.features)
+        kernel = self.param("kernel", init.kernel_init(self.init_type, transposed=True), shape)
+        before = size - 1 - self.padding
+        edges = (before, before + self.output_padding)
+        y = jax.lax.conv_general_dilated(
+            x.astype(self.dtype),
+            kernel.astype(self.dtype),
+            (1, 1),
+            (edges, edges),
+            lhs_dilation=(2, 2),
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
+        if self.use_bias:
+            # PyTorch takes the fan-in of its [in, out, h, w] layout: out channels, not in
+            bias_init = init.bias_init(self.init_type, fan_in=size**2 * self.features)
+            y = y + self.param("bias", bias_init, (self.features,)).astype(self.dtype)
+        return y
+
+
+def upsample2(x: jax.Array) -> jax.Array:
+    """Nearest-neighbour doubling, [N, H, W, C] to [N, 2 H, 2 W, C], in a form that exports."""
+    n, h, w, c = x.shape
+    return jnp.broadcast_to(x[:, :, None, :, None], (n, h, 2, w, 2, c)).reshape(n, 2 * h, 2 * w, c)

@@ -1,0 +1,138 @@
+"""Losses: float32 scalars, means over all elements; weights come in one place, `weighted`.
+
+Adversarial losses come in three parts, because the generator's part of a hinge loss is not its
+discriminator's: `real` and `fake` are what a discriminator lowers, `fool` what a generator lowers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from tryon_jax.layers.precision import full
+
+Terms = Mapping[str, "jax.Array | Mapping[str, jax.Array]"]
+
+
+def weighted(
+    terms: Terms, weights: Mapping[str, float], *, player: str
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """Sum of weight * term, and every term under its name.
+
+    A term may be a dict of parts (one per discriminator, say): its weight multiplies their sum.
+
+    Args:
+      terms: unweighted losses by name.
+      weights: one number for each of these names.
+      player: prefix of the names.
+
+    Returns:
+      The float32 total, and the unweighted numbers: `gen_cycle`, its parts `gen_cycle_a`, and the
+      weighted total `gen_total`.
+
+    Raises:
+      KeyError: if a term has no weight or a weight no term.
+    """
+    if set(terms) != set(weights):
+        without = sorted(set(terms) - set(weights))
+        idle = sorted(set(weights) - set(terms))
+        raise KeyError(
+            f"each loss of player {player!r} needs one weight in config.weights.{player}: "
+            f"losses without a weight {without}, weights without a loss {idle}"
+        )
+    total = jnp.zeros((), jnp.float32)
+    numbers = {}
+    for name, term in terms.items():
+        if isinstance(term, Mapping):
+            numbers |= {f"{player}_{name}_{part}": value for part, value in term.items()}
+            term = sum(term.values(), start=jnp.zeros((), jnp.float32))
+        numbers[f"{player}_{name}"] = term
+        total += weights[name] * term
+    numbers[f"{player}_total"] = total
+    return total, numbers
+
+
+def l1(x: jax.Array, y: jax.Array) -> jax.Array:
+    """Mean absolute difference of two arrays of one shape.
+
+    Raises:
+      ValueError: if the shapes differ.
+    """
+    if x.shape != y.shape:
+        raise ValueError(f"l1 compares arrays of one shape, got {x.shape} and {y.shape}")
+    return jnp.mean(jnp.abs(full(x) - full(y)))
+
+
+def squared(logits: jax.Array, target: float) -> jax.Array:
+    """Mean squared distance of the logits to one number (LSGAN, Mao et al. 2017)."""
+    return jnp.mean((full(logits) - target) ** 2)
+
+
+def cross_entropy(logits: jax.Array, target: float) -> jax.Array:
+    """Mean binary cross entropy of the logits against one probability."""
+    logits = full(logits)
+    return jnp.mean(optax.sigmoid_binary_cross_entropy(logits, jnp.full_like(logits, target)))
+
+
+GAN_MODES = ("lsgan", "vanilla", "wgangp", "hinge")
+
+
+def gan_real(logits: jax.Array, *, mode: str, label: float = 1.0) -> jax.Array:
+    """What a discriminator lowers on real pictures; `label` counts in lsgan and vanilla only."""
+    if mode == "hinge":
+        return jnp.mean(jax.nn.relu(1 - logits))
+    return gan_fool(logits, mode=mode, label=label)
+
+
+def gan_fake(logits: jax.Array, *, mode: str, label: float = 0.0) -> jax.Array:
+    """What a discriminator lowers on fakes; `label` counts in lsgan and vanilla only."""
+    if mode == "hinge":
+        return jnp.mean(jax.nn.relu(1 + logits))
+    if mode == "wgangp":
+        return jnp.mean(logits)
+    return gan_fool(logits, mode=mode, label=label)
+
+
+def gan_fool(logits: jax.Array, *, mode: str, label: float = 1.0) -> jax.Array:
+    """What a generator lowers on its fakes: to be taken for real.
+
+    Raises:
+      ValueError: if the mode is unknown.
+    """
+    if mode == "lsgan":
+        return squared(logits, label)
+    if mode == "vanilla":
+        return cross_entropy(logits, label)
+    if mode in ("wgangp", "hinge"):
+        return -jnp.mean(logits)
+    raise ValueError(f"gan mode must be one of {', '.join(GAN_MODES)}; got {mode!r}")
+
+
+def gradient_penalty(
+    disc: Callable[[jax.Array], jax.Array],
+    pictures: jax.Array,
+    *,
+    constant: float = 1.0,
+) -> jax.Array:
+    """Mean squared distance of the discriminator's gradient norms to `constant`.
+
+    Args:
+      disc: pictures to logits.
+      pictures: [N, H, W, C] where the gradient is taken; see `mixed`.
+      constant: the wanted norm.
+
+    Source: Gulrajani et al. 2017, eq. 3; 1e-16 is added to each entry before the norm, as
+    CycleGAN's code does.
+    """
+    gradients = jax.grad(lambda x: jnp.sum(disc(x)))(pictures) + 1e-16
+    norms = jnp.linalg.norm(gradients.reshape(len(gradients), -1), axis=1)
+    return jnp.mean((norms - constant) ** 2)
+
+
+def mixed(real: jax.Array, fake: jax.Array, *, alpha: jax.Array) -> jax.Array:
+    """Alpha * real + (1 - alpha) * fake with one alpha [N] in [0, 1] per picture."""
+    alpha = alpha.reshape(-1, *[1] * (real.ndim - 1))
+    return alpha * real + (1 - alpha) * fake

@@ -1,0 +1,1 @@
+"""Published PyTorch weights: names and layouts of the originals, in NumPy alone."""

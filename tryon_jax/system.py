@@ -1,0 +1,296 @@
+"""The shared step of an adversarial game, and the interface that everything else knows.
+
+A paper is one Linen module (see `Game`). `adversarial` turns it into three pure functions: the
+generators run forward once per step; the result is shown to each player in turn; each player
+lowers one scalar by moving only its own networks. The cotangent of the generator's loss flows back
+through the stored forward pass, so nothing is computed twice and nothing is thrown away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from tryon_jax import losses
+from tryon_jax.optim import Optimizer
+
+Tree = Any  # nested dicts of arrays
+Batch = Mapping[str, jax.Array]
+Metrics = dict[str, jax.Array]
+
+
+class State(NamedTuple):
+    """All that a run is; every leaf is an array, saved and donated alike.
+
+    `key` never changes: a step's keys come from folding in the step, so resuming is exact.
+    """
+
+    step: jax.Array  # int32 [], optimiser steps taken
+    key: jax.Array  # the run's key
+    params: dict[str, Tree]  # by network: what the players move
+    variables: dict[str, Tree]  # by collection, then network: statistics, spectral vectors, pools
+    opt: dict[str, Tree]  # by player
+    ema: dict[str, Tree]  # by network: averaged copies of the sampled networks; may be empty
+    frozen: dict[str, Tree]  # by network: read by losses, never moved, not in checkpoints
+
+
+class System(NamedTuple):
+    """What the loop, evaluation and inference know of a paper."""
+
+    init: Callable[[jax.Array, Batch], State]
+    train_step: Callable[[State, Batch], tuple[State, Metrics]]
+    sample: Callable[[State, Batch], dict[str, jax.Array]]
+    strips: Mapping[str, tuple[str, ...]]  # picture grids by name: the keys of `sample`, top down
+    directions: Mapping[str, tuple[str, str]]  # inference: name to (key in, key out)
+
+
+class Game(Protocol):
+    """What a paper's module offers to `adversarial`.
+
+    Losses return unweighted terms by name, or dicts of parts. They may see the generators through
+    `made` or directly: gradients of both reach the player.
+    """
+
+    players: Mapping[str, tuple[str, ...]]  # who moves which networks, in the order of play
+    maker: str  # the player whose networks `forward` runs
+    sampled: tuple[str, ...]  # networks that `sample` runs: averaged by EMA
+    strips: Mapping[str, tuple[str, ...]]
+    directions: Mapping[str, tuple[str, str]]
+
+    def forward(self, batch: Batch) -> Tree:
+        """Everything that the generators make in one step."""
+        ...
+
+    def sample(self, batch: Batch) -> dict[str, jax.Array]:
+        """Pictures float32 [N, H, W, 3] in [-1, 1] by name, without moving any statistics."""
+        ...
+
+
+class Averaging(NamedTuple):
+    """Exponential moving average: decay per step (0: none), and the step at which it begins."""
+
+    decay: float
+    start: int
+
+
+def adversarial(
+    module: Any,
+    *,
+    optimizers: Mapping[str, Optimizer],
+    weights: Mapping[str, Mapping[str, float]],
+    averaging: Averaging,
+    accumulate: int = 1,
+) -> System:
+    """The three functions of a paper's module.
+
+    Args:
+      module: a Linen module that is a `Game`, with a method `<player>_loss(batch, made)` for each
+        player.
+      optimizers: one per player.
+      weights: player to term to number.
+      averaging: of the sampled networks.
+      accumulate: parts into which a batch is cut, in order; each player moves by the mean gradient.
+        Statistics, spectral vectors and pools advance with each part.
+
+    Raises:
+      ValueError: if players, optimizers and weights are not the same names.
+    """
+    for name, given in (("optimizers", optimizers), ("weights", weights)):
+        if set(given) != set(module.players):
+            raise ValueError(
+                f"{name} must name the players {sorted(module.players)}; got {sorted(given)}"
+            )
+
+    rules = _Rules(module, optimizers, weights, averaging)
+
+    def init(key: jax.Array, batch: Batch) -> State:
+        return _init(rules, key=key, batch=batch)
+
+    def train_step(state: State, batch: Batch) -> tuple[State, Metrics]:
+        if accumulate > 1:
+            return _step_in_parts(rules, state, _cut(batch, accumulate))
+        return _step(rules, state, batch)
+
+    def sample(state: State, batch: Batch) -> dict[str, jax.Array]:
+        networks = {**state.params, **state.ema, **state.frozen}
+        return module.apply({"params": networks, **state.variables}, batch, method="sample")
+
+    return System(init, train_step, sample, module.strips, module.directions)
+
+
+class _Rules(NamedTuple):
+    module: Any
+    optimizers: Mapping[str, Optimizer]
+    weights: Mapping[str, Mapping[str, float]]
+    averaging: Averaging
+
+
+def _init(rules: _Rules, *, key: jax.Array, batch: Batch) -> State:
+    """Draws every network by tracing a whole step, without computing it."""
+    module = rules.module
+
+    def everything(game, batch):
+        made = game.forward(batch)
+        for player in game.players:
+            getattr(game, f"{player}_loss")(batch, made)
+
+    run_key, params_key, noise_key = jax.random.split(key, 3)
+    streams = {"params": params_key, "noise": noise_key}
+    variables = dict(module.init(streams, batch, method=everything))
+    networks = variables.pop("params")
+    played = [name for names in module.players.values() for name in names]
+    if missing := sorted(set(played) - set(networks)):
+        raise ValueError(f"players move networks that the module does not have: {missing}")
+    params = {name: networks[name] for name in played}
+    averaged = module.sampled if rules.averaging.decay else ()
+    return State(
+        step=jnp.zeros((), jnp.int32),
+        key=run_key,
+        params=params,
+        variables=variables,
+        opt={
+            player: rules.optimizers[player].init(_own(module, player, params))
+            for player in module.players
+        },
+        ema={name: jax.tree.map(jnp.copy, params[name]) for name in averaged},
+        frozen={name: networks[name] for name in networks if name not in params},
+    )
+
+
+def _own(module: Any, player: str, params: dict[str, Tree]) -> dict[str, Tree]:
+    return {name: params[name] for name in module.players[player]}
+
+
+def _apply(module: Any, method: str, networks: Tree, variables: Tree, *args, key: jax.Array):
+    """Runs one method; returns its result and the moved variables."""
+    return module.apply(
+        {"params": networks, **variables},
+        *args,
+        method=method,
+        mutable=list(variables),
+        rngs={"noise": key},
+    )
+
+
+def _forward(rules: _Rules, networks: Tree, variables: Tree, batch: Batch, *, key: jax.Array):
+    """What the generators make, the pullback to their parameters, and the moved variables."""
+    module = rules.module
+
+    def forward(own):
+        return _apply(module, "forward", {**networks, **own}, variables, batch, key=key)
+
+    return jax.vjp(forward, _own(module, module.maker, networks), has_aux=True)
+
+
+def _gradients(rules: _Rules, player: str, networks, variables, batch, made, pullback, *, key):
+    """One player's gradients and numbers, and the moved variables."""
+    module = rules.module
+
+    def loss(own, made):
+        terms, moved = _apply(
+            module, f"{player}_loss", {**networks, **own}, variables, batch, made, key=key
+        )
+        total, numbers = losses.weighted(terms, rules.weights[player], player=player)
+        return total, (numbers, moved)
+
+    own = _own(module, player, networks)
+    if player != module.maker:
+        grads, (numbers, moved) = jax.grad(loss, has_aux=True)(own, jax.lax.stop_gradient(made))
+        return (grads, numbers), moved
+    (grads, cotangent), (numbers, moved) = jax.grad(loss, (0, 1), has_aux=True)(own, made)
+    (through_made,) = pullback(cotangent)
+    return (jax.tree.map(jnp.add, grads, through_made), numbers), moved
+
+
+def _step(rules: _Rules, state: State, batch: Batch) -> tuple[State, Metrics]:
+    """One step: a forward pass, then each player's turn on the same pictures."""
+    key = jax.random.fold_in(state.key, state.step)
+    made, pullback, variables = _forward(
+        rules, {**state.params, **state.frozen}, state.variables, batch, key=key
+    )
+    metrics = {}
+    for index, player in enumerate(rules.module.players):
+        (grads, numbers), variables = _gradients(
+            rules,
+            player,
+            {**state.params, **state.frozen},
+            variables,
+            batch,
+            made,
+            pullback,
+            key=jax.random.fold_in(key, index),
+        )
+        state, moved = _move(rules, player, state, grads)
+        metrics |= numbers | moved
+    return _close(rules, state._replace(variables=variables)), metrics
+
+
+def _step_in_parts(rules: _Rules, state: State, parts: Batch) -> tuple[State, Metrics]:
+    """One step in parts: each player runs through all parts before it moves.
+
+    The forward pass is repeated per player, with the generators as they were before the step: the
+    price of holding one part's activations at a time.
+    """
+    key = jax.random.fold_in(state.key, state.step)
+    count = len(jax.tree.leaves(parts)[0])
+    before = {**state.params, **state.frozen}
+    variables, metrics = state.variables, {}
+    for index, player in enumerate(rules.module.players):
+        now = {**state.params, **state.frozen}
+
+        def one(variables, inputs, player=player, now=now):
+            batch, key = inputs
+            forward_key, turn_key = jax.random.split(key)
+            made, pullback, variables = _forward(rules, before, variables, batch, key=forward_key)
+            return _gradients(rules, player, now, variables, batch, made, pullback, key=turn_key)
+
+        def add(carry, inputs, one=one):
+            variables, total = carry
+            found, variables = one(variables, inputs)
+            return (variables, jax.tree.map(jnp.add, total, found)), None
+
+        inputs = (parts, jax.random.split(jax.random.fold_in(key, index), count))
+        shapes, _ = jax.eval_shape(one, variables, jax.tree.map(lambda x: x[0], inputs))
+        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+        (variables, total), _ = jax.lax.scan(add, (variables, zeros), inputs)
+        grads, numbers = jax.tree.map(lambda x: x / count, total)
+        state, moved = _move(rules, player, state, grads)
+        metrics |= numbers | moved
+    return _close(rules, state._replace(variables=variables)), metrics
+
+
+def _move(rules: _Rules, player: str, state: State, grads: Tree) -> tuple[State, Metrics]:
+    """The player's move, and its learning rate and gradient norms."""
+    optimizer = rules.optimizers[player]
+    own = _own(rules.module, player, state.params)
+    updates, opt = optimizer.update(grads, state.opt[player], own)
+    numbers = {f"{player}_lr": optimizer.lr(state.step)}
+    numbers |= {f"grad_norm_{name}": optax.tree.norm(grads[name]) for name in grads}
+    params = {**state.params, **optax.apply_updates(own, updates)}
+    return state._replace(params=params, opt={**state.opt, player: opt}), numbers
+
+
+def _close(rules: _Rules, state: State) -> State:
+    """Counts the step and moves the averages."""
+    copying = state.step < rules.averaging.start
+    pace = jnp.where(copying, 1.0, 1 - rules.averaging.decay)
+    ema = {
+        name: optax.incremental_update(state.params[name], state.ema[name], pace)
+        for name in state.ema
+    }
+    return state._replace(step=state.step + 1, ema=ema)
+
+
+def _cut(batch: Batch, parts: int) -> Batch:
+    """[N, ...] to [parts, N / parts, ...]; each part has pictures from every device."""
+
+    def cut(x):
+        if len(x) % parts:
+            raise ValueError(f"accumulate={parts} must divide the batch of {len(x)} pictures")
+        return jnp.moveaxis(x.reshape(len(x) // parts, parts, *x.shape[1:]), 1, 0)
+
+    return jax.tree.map(cut, batch)
