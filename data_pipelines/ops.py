@@ -1,0 +1,226 @@
+"""Pure operations on one picture: decode, scale, crop, mirror, to [-1, 1].
+
+A picture enters as encoded bytes and leaves as float32 in [-1, 1]. In between it is uint8 and every
+operation goes through Pillow: its filters are antialiased and round to uint8 after each operation,
+which is what the PyTorch originals train on. The order is CycleGAN's (scale, crop, mirror);
+U-GAT-IT mirrors first, which gives the same distribution of pictures.
+Source: CycleGAN's `get_transform`; U-GAT-IT section 5.1.
+"""
+
+from __future__ import annotations
+
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+from PIL import Image, ImageOps
+
+MODES = ("resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "none")
+FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+CROPPING = ("resize_and_crop", "crop", "scale_width_and_crop")
+_ORIENTATION = 0x0112  # EXIF tag; values 5 to 8 exchange width and height
+
+
+class UnreadableError(ValueError):
+    """A file that gives no RGB picture; the text is the reason, without the name."""
+
+
+class Recipe(NamedTuple):
+    """How every training picture of a run is made; sizes in pixels."""
+
+    mode: str  # one of MODES
+    image_size: int  # side of the finished square
+    load_size: int  # side (or width) before the crop
+    interpolation: str  # one of FILTERS
+    flip: bool  # mirror half of the pictures
+
+
+def decode(file: BinaryIO) -> np.ndarray:
+    """The picture in a file of any kind that Pillow reads, as RGB.
+
+    EXIF orientation is applied, transparency is laid over white, 16 bits are scaled to 8, of an
+    animation the first frame is taken.
+
+    Args:
+      file: open binary file.
+
+    Returns:
+      uint8 [h, w, 3].
+
+    Raises:
+      UnreadableError: if the file is damaged or is no picture.
+    """
+    try:
+        with Image.open(file) as image:
+            return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
+    except Exception as error:  # Pillow's decoders raise a dozen types on damaged files
+        raise _unreadable(error) from error
+
+
+def header(file: BinaryIO) -> tuple[int, int]:
+    """Size of the picture in a file and a check of its structure, without decoding pixels.
+
+    Args:
+      file: open binary file.
+
+    Returns:
+      (width, height) as `decode` gives them, but for the orientation of a PNG, which is hardly
+      ever set and may stand behind the pixels.
+
+    Raises:
+      UnreadableError: if the header is damaged or of no known kind.
+    """
+    try:
+        with Image.open(file) as image:
+            width, height = image.size
+            turned = image.format != "PNG" and image.getexif().get(_ORIENTATION, 1) >= 5
+            image.verify()
+    except Exception as error:
+        raise _unreadable(error) from error
+    return (height, width) if turned else (width, height)
+
+
+def resize(image: np.ndarray, *, width: int, height: int, interpolation: str) -> np.ndarray:
+    """Antialiased resize, aspect ignored: uint8 [h, w, C] -> uint8 [height, width, C], C 1 or 3."""
+    squeezed = image[..., 0] if image.shape[-1] == 1 else image
+    resized = Image.fromarray(squeezed).resize((width, height), FILTERS[interpolation])
+    return np.asarray(resized).reshape(height, width, image.shape[-1])
+
+
+def scaled_size(width: int, height: int, *, recipe: Recipe) -> tuple[int, int]:
+    """(width, height) of a picture after the scaling that precedes the crop.
+
+    Source: CycleGAN's `get_transform`; `none` rounds to multiples of 4, halves to even.
+    """
+    if recipe.mode == "resize_and_crop":
+        return recipe.load_size, recipe.load_size
+    if recipe.mode in ("scale_width", "scale_width_and_crop"):
+        if width == recipe.load_size and height >= recipe.image_size:
+            return width, height
+        return recipe.load_size, int(max(recipe.load_size * height / width, recipe.image_size))
+    if recipe.mode == "none":
+        return round(width / 4) * 4, round(height / 4) * 4
+    return width, height
+
+
+def scale(image: np.ndarray, *, recipe: Recipe) -> np.ndarray:
+    """uint8 [h, w, C] -> uint8 at `scaled_size`; unchanged where that is its own size."""
+    height, width = image.shape[:2]
+    new_width, new_height = scaled_size(width, height, recipe=recipe)
+    if (new_width, new_height) == (width, height):
+        return image
+    return resize(image, width=new_width, height=new_height, interpolation=recipe.interpolation)
+
+
+def crop(image: np.ndarray, *, row: int, col: int, size: int) -> np.ndarray:
+    """Square of `size` pixels whose upper left corner is (row, col).
+
+    Raises:
+      ValueError: if the square does not lie inside the picture.
+    """
+    height, width = image.shape[:2]
+    if not (0 <= row <= height - size and 0 <= col <= width - size):
+        raise ValueError(
+            f"a crop of {size} x {size} at (row {row}, col {col}) must lie inside the picture, "
+            f"which is {width} x {height}; use a larger picture, a smaller size, or resize_and_crop"
+        )
+    return image[row : row + size, col : col + size]
+
+
+def flip(image: np.ndarray) -> np.ndarray:
+    """The picture mirrored left-right."""
+    return image[:, ::-1]
+
+
+def grayscale(image: np.ndarray) -> np.ndarray:
+    """uint8 [h, w, 3] -> uint8 [h, w, 1], ITU-R 601 luma in Pillow's integers (mode L)."""
+    return np.asarray(Image.fromarray(image).convert("L"))[..., None]
+
+
+def normalise(image: np.ndarray) -> np.ndarray:
+    """uint8 in [0, 255] -> float32 in [-1, 1]."""
+    return (image.astype(np.float32) / 255 - 0.5) / 0.5
+
+
+def words(seed: int, position: int, *, domain: int) -> tuple[int, int, int]:
+    """Three random 32-bit words of one position of one domain, the same on every machine."""
+    state = np.random.SeedSequence((seed, domain, position)).generate_state(3)
+    return int(state[0]), int(state[1]), int(state[2])
+
+
+def fits(width: int, height: int, *, recipe: Recipe) -> bool:
+    """Whether a picture of this size becomes image_size x image_size."""
+    scaled = scaled_size(width, height, recipe=recipe)
+    if recipe.mode in CROPPING:
+        return min(scaled) >= recipe.image_size
+    return scaled == (recipe.image_size, recipe.image_size)
+
+
+def augment(image: np.ndarray, *, recipe: Recipe, draws: tuple[int, int, int]) -> np.ndarray:
+    """A training picture: scaled, cropped at a random place, mirrored or not, in [-1, 1].
+
+    Args:
+      image: uint8 [h, w, 3].
+      recipe: what to do.
+      draws: 32-bit words that choose row, column and mirroring (`words`).
+
+    Returns:
+      float32 [image_size, image_size, 3] in [-1, 1].
+
+    Raises:
+      ValueError: if the picture does not come out as image_size x image_size (`fits`).
+    """
+    if not fits(image.shape[1], image.shape[0], recipe=recipe):
+        raise ValueError(misfit(image.shape[1], image.shape[0], recipe=recipe))
+    image, size = scale(image, recipe=recipe), recipe.image_size
+    row, col = (
+        (word * (length - size + 1)) >> 32
+        for word, length in zip(draws, image.shape[:2], strict=False)
+    )
+    image = crop(image, row=row, col=col, size=size)
+    return normalise(flip(image) if recipe.flip and draws[2] >> 31 else image)
+
+
+def misfit(width: int, height: int, *, recipe: Recipe) -> str:
+    """Why a picture of this size cannot be used, and the repair."""
+    return f"is {width} x {height} pixels; {size_rule(recipe)}"
+
+
+def size_rule(recipe: Recipe) -> str:
+    """What sizes a recipe needs (`fits`), and the repair."""
+    size = recipe.image_size
+    if recipe.mode == "crop":
+        rule, repair = f"crop needs at least {size} x {size}", "resize_and_crop"
+    else:
+        rule, repair = f"{recipe.mode} must give exactly {size} x {size}", "scale_width_and_crop"
+    return (
+        f"data.preprocess={rule}: set --config.data.preprocess={repair}, "
+        "another --config.image_size, or resize the files"
+    )
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16 bits: Pillow's convert would clip them at 255
+        return _sixteen_bits_to_rgb(image)
+    if image.mode == "F":
+        raise UnreadableError("float pixels have no known range; save the file with 8 or 16 bits")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _sixteen_bits_to_rgb(image: Image.Image) -> Image.Image:
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        raise UnreadableError(
+            "32-bit integers have no known range; save the file with 8 or 16 bits"
+        )
+    return Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")
+
+
+def _unreadable(error: Exception) -> UnreadableError:
+    if isinstance(error, UnreadableError):
+        return error
+    if isinstance(error, Image.UnidentifiedImageError):
+        return UnreadableError("not a picture of a known kind")
+    return UnreadableError(f"{type(error).__name__}: {error}")

@@ -1,0 +1,319 @@
+"""Batches of two picture domains, A and B, without or with pairs.
+
+Keys of a batch, all float32 [B, S, S, 3] in [-1, 1], RGB, S = config.image_size:
+
+  real_a    pictures of the source domain
+  real_b    pictures of the target domain; with `data.paired` the partners of real_a
+
+Training pictures are scaled, cropped and mirrored at random (`ops.augment`), each domain in its own
+shuffled order and with its own epochs, so that their numbers may differ. A pair shares its crop and
+its mirroring. Fixed pictures, for grids, are resized to S x S and nothing else.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from data_pipelines import fields, ops, prepare, sources, stream
+
+KEYS = ("real_a", "real_b")
+SPLITS = ("train", "test")
+TEST_DOLLS = 16  # per domain
+_ORDER = 2  # salt: lane n draws its crops from n and its order from 2 + n
+_DOMAINS = ("train_a", "train_b", "test_a", "test_b")
+
+
+class Pipeline:
+    """The data of a run: `load` makes it, after all checks."""
+
+    def __init__(
+        self,
+        found: dict[str, sources.Source],
+        *,
+        recipe: ops.Recipe,
+        batch_size: int,
+        seed: int,
+        paired: bool,
+        headline: str,
+        report: prepare.Report | None,
+    ):
+        """Args as attributes.
+
+        Args:
+          found: domain (`train_a`, `train_b`, `test_a`, `test_b`) -> its pictures.
+          recipe: how training pictures are made.
+          batch_size: pictures per step and domain over all processes.
+          seed: names the order and the augmentation.
+          paired: item i of A belongs to item i of B.
+          headline: where the pictures come from and how many there are, for people.
+          report: of the check; None for dolls, which need none.
+        """
+        self.report = report
+        self._found, self._recipe, self._batch_size = found, recipe, batch_size
+        self._seed, self._paired, self._headline = seed, paired, headline
+        self._skipped: dict[str, str] = {}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Pictures of each domain."""
+        return _counts(self._found)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps in which the larger training domain is seen once, as CycleGAN counts its epochs."""
+        return -(-max(self.counts["train_a"], self.counts["train_b"]) // self._batch_size)
+
+    @property
+    def skipped(self) -> dict[str, str]:
+        """Name -> reason of the pictures that could not be read so far."""
+        return dict(self._skipped)
+
+    def summary(self) -> str:
+        """Where the pictures come from and how many there are; then one line for each warning."""
+        counts = self.counts
+        lines = [self._headline]
+        lines += [
+            f"warning: no {key} pictures, the first of train_{key[-1]} are shown as test pictures"
+            for key in ("test_a", "test_b")
+            if not counts[key]
+        ]
+        lines += [
+            f"warning: {message}" for message in (self.report.warnings if self.report else [])
+        ]
+        return "\n".join(lines)
+
+    def batches(
+        self, start_step: int, *, process_index: int = 0, process_count: int = 1
+    ) -> stream.Batches:
+        """Training batches from a step on, without end: this process's share of each.
+
+        Args:
+          start_step: step of the first batch; the order is that of a run from 0.
+          process_index: which share of each global batch, in [0, process_count).
+          process_count: processes that share a global batch; must divide batch_size.
+
+        Returns:
+          Iterator of dicts (`KEYS`), float32 [batch_size / process_count, S, S, 3] in [-1, 1];
+          its `close()` ends its threads.
+
+        Raises:
+          ValueError: if a number is out of its range.
+          prepare.DataError: while iterating, if no picture of a domain can be read.
+        """
+        shape = (self._recipe.image_size, self._recipe.image_size, 3)
+        return stream.Batches(
+            self._example(),
+            shapes=dict.fromkeys(KEYS, shape),
+            start_step=start_step,
+            batch_size=self._batch_size,
+            process_index=process_index,
+            process_count=process_count,
+        )
+
+    def fixed(self, split: str, count: int) -> dict[str, np.ndarray]:
+        """The first pictures of both domains, resized to S x S, without augmentation.
+
+        Args:
+          split: "train" or "test"; a missing test domain is replaced by its training domain.
+          count: pictures wanted; fewer come if a domain has fewer that can be read.
+
+        Returns:
+          Dict (`KEYS`) of float32 [n, S, S, 3] in [-1, 1], n <= count the same for both.
+
+        Raises:
+          ValueError: if the split is unknown or the count is below 1.
+          prepare.DataError: if no picture of a domain can be read.
+        """
+        if split not in SPLITS:
+            raise ValueError(f"split must be one of {SPLITS}, got {split!r}")
+        if count < 1:
+            raise ValueError(f"count must be 1 or more, got {count}")
+        shown = [self._shown(split, lane, count=count) for lane in self._lanes]
+        columns = [column for pictures in shown for column in zip(*pictures, strict=True)]
+        length = min(map(len, columns))
+        return {key: np.stack(column[:length]) for key, column in zip(KEYS, columns, strict=True)}
+
+    @property
+    def _lanes(self) -> list[str]:
+        """Domains that are drawn together."""
+        return ["ab"] if self._paired else ["a", "b"]
+
+    def _example(self) -> Callable[[int], dict[str, np.ndarray]]:
+        orders = [self._order(number, lane) for number, lane in enumerate(self._lanes)]
+
+        def example(position: int) -> dict[str, np.ndarray]:
+            made = {}
+            for number, (lane, order) in enumerate(zip(self._lanes, orders, strict=True)):
+                draws = ops.words(self._seed, position, domain=number)
+                for domain, image in zip(lane, order.at(position), strict=True):
+                    made[f"real_{domain}"] = ops.augment(image, recipe=self._recipe, draws=draws)
+            return made
+
+        return example
+
+    def _order(self, number: int, lane: str) -> stream.Shuffled[list[np.ndarray]]:
+        found = [self._found[f"train_{domain}"] for domain in lane]
+        names = [
+            " + ".join(parts) for parts in zip(*(source.names for source in found), strict=True)
+        ]
+        return stream.Shuffled(
+            lambda index: [self._load(source, index) for source in found],
+            names=names,
+            seed=(self._seed, _ORDER + number),
+            skipped=self._skipped,
+        )
+
+    def _load(self, source: sources.Source, index: int) -> np.ndarray:
+        image = source.load(index)
+        height, width = image.shape[:2]
+        if not ops.fits(width, height, recipe=self._recipe):
+            raise ValueError(ops.misfit(width, height, recipe=self._recipe))
+        return image
+
+    def _shown(self, split: str, lane: str, *, count: int) -> list[list[np.ndarray]]:
+        """The first readable items of a lane, each a picture for every domain of it."""
+        found = [
+            self._found.get(f"{split}_{domain}", self._found[f"train_{domain}"]) for domain in lane
+        ]
+        items = []
+        for index in range(len(found[0].names)):
+            if len(items) == count:
+                break
+            try:
+                items.append([self._resized(source.load(index)) for source in found])
+            except (OSError, ValueError) as error:
+                self._skipped[found[0].names[index]] = str(error)
+        if not items:
+            raise prepare.DataError(
+                f"none of {len(found[0].names)} {split} pictures can be read, such as "
+                f"{found[0].names[0]}; is the disk still there?"
+            )
+        return items
+
+    def _resized(self, image: np.ndarray) -> np.ndarray:
+        size, interpolation = self._recipe.image_size, self._recipe.interpolation
+        return ops.normalise(
+            ops.resize(image, width=size, height=size, interpolation=interpolation)
+        )
+
+
+def spec(config: ConfigDict) -> dict[str, tuple[int, ...]]:
+    """Shapes of a global batch, without reading anything."""
+    shape = (config.batch_size, config.image_size, config.image_size, 3)
+    return dict.fromkeys(KEYS, shape)
+
+
+def load(config: ConfigDict) -> Pipeline:
+    """Finds and checks the pictures of a run, before anything is compiled.
+
+    Args:
+      config: `configs/base.py`; reads seed, batch_size, image_size and data.
+
+    Raises:
+      prepare.DataError: with everything that is wrong, and the repairs.
+    """
+    errors = fields.wrong(config)
+    recipe = fields.recipe(config)
+    # with wrong fields the folders are looked through all the same: one message tells everything
+    checked = recipe._replace(mode="resize_and_crop") if errors else recipe
+    found, report = {}, None
+    try:
+        found, report = _find(config, recipe=checked)
+        errors += report.errors if report else []
+        if config.data.paired:
+            errors += _unequal(found)
+            report = report and report._replace(warnings=report.warnings + _strangers(found))
+    except ValueError as error:
+        errors.append(str(error))
+    if len(errors) > 1:
+        errors = [f"{len(errors)} things are wrong with the data of this run:", *errors]
+    if errors:
+        raise prepare.DataError("\n  - ".join(errors))
+    return Pipeline(
+        found,
+        recipe=recipe,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        paired=config.data.paired,
+        headline=_headline(config, _counts(found)),
+        report=report,
+    )
+
+
+def _headline(config: ConfigDict, counts: dict[str, int]) -> str:
+    if fields.kind(config) == "dolls":
+        return (
+            f"data: built-in paper dolls{'' if config.data.root else ' (no data.root given)'}, "
+            f"{counts['train_a']} + {counts['train_b']} training, "
+            f"{counts['test_a']} + {counts['test_b']} test pictures"
+        )
+    origin = config.data.root if fields.kind(config) == "folder" else config.data.source
+    parts = [f"{config.data[key]} {count}" for key, count in counts.items()]
+    return f"data: {origin}, {', '.join(parts)} pictures"
+
+
+def _counts(found: dict[str, sources.Source]) -> dict[str, int]:
+    return {key: len(found[key].names) if key in found else 0 for key in _DOMAINS}
+
+
+def _find(
+    config: ConfigDict, *, recipe: ops.Recipe
+) -> tuple[dict[str, sources.Source], prepare.Report | None]:
+    """The sources that have items, by domain, and the report of their check."""
+    data, kind = config.data, fields.kind(config)
+    folders = {key: data[key] for key in _DOMAINS}
+    found: Mapping[str, sources.Source] = {}
+    report = None
+    if kind == "dolls":
+        found = _dolls(config)
+    elif kind == "folder" and data.root:
+        report = prepare.check_folders(data.root, folders=folders, recipe=recipe)
+        found = {key: sources.Folder(data.root, name) for key, name in folders.items()}
+    elif kind == "tfds" and data.source != "tfds:":
+        name = data.source.removeprefix("tfds:")
+        encoded = sources.tfds_splits(name, data_dir=data.root, splits=folders)
+        found, report = encoded, prepare.check_sources(encoded, recipe=recipe)
+    return {key: source for key, source in found.items() if source.names}, report
+
+
+def _dolls(config: ConfigDict) -> dict[str, sources.Source]:
+    data = config.data
+    size = config.image_size + (0 if data.preprocess == "none" else data.enlarge)
+    found: dict[str, sources.Source] = {}
+    for number, key in enumerate(_DOMAINS):
+        # a pair is one doll in both styles; without pairs no doll occurs twice
+        first = (number - number % 2 if data.paired else number) * fields.MAX_DOLLS
+        found[key] = sources.Dolls(
+            data.dolls if key.startswith("train") else TEST_DOLLS,
+            first=first,
+            style="photo" if key.endswith("a") else "drawn",
+            size=size,
+        )
+    return found
+
+
+def _unequal(found: dict[str, sources.Source]) -> list[str]:
+    """What is wrong with the numbers of pairs."""
+    counts = _counts(found)
+    return [
+        f"data.paired=True needs as many pictures in {a} as in {b}, got {counts[a]} and "
+        f"{counts[b]}: remove those without a partner, or set --config.data.paired=False"
+        for a, b in (("train_a", "train_b"), ("test_a", "test_b"))
+        if counts[a] != counts[b]
+    ]
+
+
+def _strangers(found: dict[str, sources.Source]) -> list[str]:
+    """A warning if partners, which go by order, have different names."""
+    stems = [
+        [pathlib.PurePosixPath(name).stem for name in found[key].names] if key in found else []
+        for key in ("train_a", "train_b")
+    ]
+    for a, b in zip(*stems, strict=False):
+        if a != b:
+            return [f"data.paired=True pairs by sorted order, and so {a} of A with {b} of B"]
+    return []
