@@ -1,0 +1,137 @@
+"""The line a person watches: where the run is, how fast it goes, how long it will take.
+
+On a terminal one line is rewritten; in a file plain lines appear every few seconds at first, every
+minute later.
+"""
+
+from __future__ import annotations
+
+import collections
+import os
+import sys
+from collections.abc import Mapping
+from time import monotonic
+from typing import TextIO
+
+TERMINAL_SECONDS = 0.2  # between two rewrites on a terminal
+FILE_SECONDS = (5.0, 60.0)  # between two lines of a file: at the start, and after ten minutes
+MARKS = 100  # lines over which the speed is measured
+
+_UNITS = (("day", 86_400), ("h", 3600), ("min", 60), ("s", 1))
+
+
+class Progress:
+    """A progress line of a run; never stops it: a stream that fails is written no more.
+
+    Args:
+      total: steps of the whole run.
+      start: step at which this process starts (0, or the step it resumes from).
+      stream: a terminal or a file; standard error if not given.
+    """
+
+    def __init__(self, total: int, *, start: int, stream: TextIO | None = None) -> None:
+        self._total = total
+        self._stream = sys.stderr if stream is None else stream
+        self._terminal = self._stream.isatty()
+        self._broken = False
+        self._line = ""
+        self._born = monotonic()
+        # (time, step) of the start, then of the last lines
+        self._marks = collections.deque([(self._born, start)], maxlen=MARKS)
+        self._lines = 0
+
+    def update(
+        self, step: int, numbers: Mapping[str, float], *, images_per_second: float, data_wait: float
+    ) -> None:
+        """Say where the run is, if it is time to; the first and the last step are always shown.
+
+        Args:
+          step: steps done.
+          numbers: losses to show, in this order; a terminal cuts those that do not fit.
+          images_per_second: measured by the loop.
+          data_wait: share of the time that the loop waited for data, [0, 1].
+        """
+        now = monotonic()
+        early = now - self._marks[-1][0] < self._pause(now)
+        if self._lines and early and step < self._total:
+            return
+        self._mark(now, step)
+        parts = [f"step {step}/{self._total} ({step / self._total:.1%})"]
+        parts += [f"{images_per_second:.3g} images/s", f"data wait {data_wait:.0%}"]
+        parts += self._time_left()
+        parts += [f"{name} {value:.4g}" for name, value in numbers.items()]
+        self._line = "  ".join(parts)
+        self._show()
+
+    def note(self, message: str) -> None:
+        """Print a whole line of its own; a terminal's progress line moves below it."""
+        if not self._terminal:
+            self._write(f"{message}\n")
+            return
+        self._write(f"\r\x1b[K{message}\n")
+        if self._line:
+            self._show()
+
+    def close(self) -> None:
+        """Leave the last line standing and the cursor below it."""
+        if self._terminal and self._line:
+            self._write("\n")
+        self._line = ""
+
+    def _pause(self, now: float) -> float:
+        """Seconds between two lines."""
+        if self._terminal:
+            return TERMINAL_SECONDS
+        return min(max(FILE_SECONDS[0], (now - self._born) / 10), FILE_SECONDS[1])
+
+    def _mark(self, now: float, step: int) -> None:
+        """Remember a line; the second makes the start forgotten, whose first step was compiled."""
+        if self._lines == 1:
+            self._marks.popleft()
+        self._marks.append((now, step))
+        self._lines += 1
+
+    def _time_left(self) -> list[str]:
+        """The remaining time at the speed of the last lines; nothing while that is a guess."""
+        (then, first), (now, step) = self._marks[0], self._marks[-1]
+        if step - first < 2:
+            return []
+        return [f"{duration((now - then) / (step - first) * (self._total - step))} left"]
+
+    def _show(self) -> None:
+        """Print the current line."""
+        if not self._terminal:
+            self._write(f"{self._line}\n")
+            return
+        try:
+            columns = os.get_terminal_size(self._stream.fileno()).columns
+        except OSError:
+            columns = 0
+        columns = columns or 80  # a container's terminal may have no size
+        self._write(f"\r\x1b[K{self._line[: columns - 1]}")
+
+    def _write(self, text: str) -> None:
+        """Write and flush; a log on a full disk or a closed pipe must not end the training."""
+        if self._broken:
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError:
+            self._broken = True
+
+
+def duration(seconds: float) -> str:
+    """A time for people, in its two largest units: `45 s`, `3 h 20 min`, `12 days 4 h`.
+
+    Args:
+      seconds: not negative; rounded to whole seconds, then what is below the two units is cut.
+    """
+    rest = round(seconds)
+    parts = []
+    for unit, length in _UNITS:
+        count, rest = divmod(rest, length)
+        parts.append((count, unit + "s" if unit == "day" and count != 1 else unit))
+    first = next((i for i, (count, _) in enumerate(parts) if count), len(parts) - 1)
+    shown = [f"{count} {unit}" for count, unit in parts[first : first + 2] if count]
+    return " ".join(shown) or "0 s"
