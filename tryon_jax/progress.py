@@ -7,9 +7,10 @@ minute later.
 from __future__ import annotations
 
 import collections
+import contextlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from time import monotonic
 from typing import TextIO
 
@@ -25,20 +26,41 @@ class Progress:
 
     Args:
       total: steps of the whole run.
-      start: step at which this process starts (0, or the step it resumes from).
+      active: False on all processes but the first: nothing is written.
       stream: a terminal or a file; standard error if not given.
     """
 
-    def __init__(self, total: int, *, start: int, stream: TextIO | None = None) -> None:
+    def __init__(
+        self, total: int, *, active: bool = True, stream: TextIO | None = None
+    ) -> None:
         self._total = total
         self._stream = sys.stderr if stream is None else stream
         self._terminal = self._stream.isatty()
-        self._broken = False
+        self._broken = not active
         self._line = ""
         self._born = monotonic()
+        self.begin(0)
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def begin(self, step: int) -> None:
+        """The steps begin here and now: 0, or the step that the run resumes from."""
         # (time, step) of the start, then of the last lines
-        self._marks = collections.deque([(self._born, start)], maxlen=MARKS)
+        self._marks = collections.deque([(monotonic(), step)], maxlen=MARKS)
         self._lines = 0
+
+    @contextlib.contextmanager
+    def timed(self, what: str) -> Iterator[None]:
+        """Says what is done and, behind it, how long it took."""
+        if self._terminal:
+            self._write(f"{what} ...")
+        begun = monotonic()
+        yield
+        self.note(f"{what}: {monotonic() - begun:.1f} s")
 
     def update(
         self, step: int, numbers: Mapping[str, float], *, images_per_second: float, data_wait: float
@@ -119,6 +141,44 @@ class Progress:
             self._stream.flush()
         except OSError:
             self._broken = True
+
+
+class Pace:
+    """How fast steps go by, and which share of the time they wait for data.
+
+    Args:
+      batch_size: pictures per step and domain.
+    """
+
+    def __init__(self, batch_size: int) -> None:
+        self._batch_size = batch_size
+        self._last = {"images_per_second": 0.0, "data_wait": 0.0}
+        self._steps = 0
+        self.restart()
+
+    def restart(self) -> None:
+        """Measure anew from here."""
+        self._last = self.read()
+        self._born, self._steps, self._waited = monotonic(), 0, 0.0
+
+    def count(self) -> None:
+        """One more step."""
+        self._steps += 1
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """The time inside is time without data."""
+        begun = monotonic()
+        yield
+        self._waited += monotonic() - begun
+
+    def read(self) -> dict[str, float]:
+        """`images_per_second`, and `data_wait` in [0, 1], since the last restart or before it."""
+        if not self._steps:
+            return self._last
+        passed = max(monotonic() - self._born, 1e-9)
+        speed = self._steps * self._batch_size / passed
+        return {"images_per_second": speed, "data_wait": min(self._waited / passed, 1.0)}
 
 
 def duration(seconds: float) -> str:

@@ -130,12 +130,18 @@ class Reporter:
 class Averages:
     """Means of the numbers of several steps, taken without making the steps wait.
 
-    The device's arrays are kept as they are and fetched together when the means are asked for. Not
+    The device's arrays are kept as they are and fetched together when they are asked for. Not
     summed on the device: a sum would be one more program that every process had to run.
+
+    Args:
+      values: name -> one number per step, as `values()` gave them before a checkpoint: a resumed
+        run then reports the means of an uninterrupted one.
     """
 
-    def __init__(self) -> None:
-        self._values: dict[str, list[jax.Array]] = defaultdict(list)
+    def __init__(self, values: Mapping[str, list[float]] | None = None) -> None:
+        self._values: dict[str, list[Any]] = defaultdict(list)
+        for name, numbers in (values or {}).items():
+            self._values[name] += numbers
 
     def add(self, metrics: Mapping[str, jax.Array]) -> None:
         """Take in the scalars of one step; a name may be missing in some steps.
@@ -150,10 +156,18 @@ class Averages:
                 )
             self._values[name].append(value)
 
+    def values(self) -> dict[str, list[float]]:
+        """Every number of every step so far; waits for the device."""
+        fetched = jax.device_get(dict(self._values))
+        return {name: [float(value) for value in values] for name, values in fetched.items()}
+
     def mean(self) -> dict[str, float]:
         """Mean of each number over the steps that had it, in float64; waits for the device."""
-        fetched = jax.device_get(dict(self._values))
-        return {name: float(np.mean(values, dtype=np.float64)) for name, values in fetched.items()}
+        return {
+            name: float(np.mean(values, dtype=np.float64))
+            for name, values in self.values().items()
+            if values
+        }
 
 
 def markdown_table(values: Mapping[str, object]) -> str:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 import optax
+from flax import linen as nn
 
 from tryon_jax import losses
 from tryon_jax.optim import Optimizer
@@ -46,6 +47,8 @@ class System(NamedTuple):
     sample: Callable[[State, Batch], dict[str, jax.Array]]
     strips: Mapping[str, tuple[str, ...]]  # picture grids by name: the keys of `sample`, top down
     directions: Mapping[str, tuple[str, str]]  # inference: name to (key in, key out)
+    multiple: int  # inference: sides must be multiples of it; 0: only the training size
+    table: Callable[[Batch], str]  # layers, shapes, numbers of parameters, for people
 
 
 class Game(Protocol):
@@ -60,6 +63,7 @@ class Game(Protocol):
     sampled: tuple[str, ...]  # networks that `sample` runs: averaged by EMA
     strips: Mapping[str, tuple[str, ...]]
     directions: Mapping[str, tuple[str, str]]
+    multiple: int
 
     def forward(self, batch: Batch) -> Tree:
         """Everything that the generators make in one step."""
@@ -93,18 +97,14 @@ def adversarial(
       optimizers: one per player.
       weights: player to term to number.
       averaging: of the sampled networks.
-      accumulate: parts into which a batch is cut, in order; each player moves by the mean gradient.
+      accumulate: parts into which a batch is cut; each player moves by the mean gradient.
         Statistics, spectral vectors and pools advance with each part.
 
     Raises:
-      ValueError: if players, optimizers and weights are not the same names.
+      ValueError: if players, optimizers and weights are not the same names, or the module's
+        `maker` and `sampled` do not fit its players.
     """
-    for name, given in (("optimizers", optimizers), ("weights", weights)):
-        if set(given) != set(module.players):
-            raise ValueError(
-                f"{name} must name the players {sorted(module.players)}; got {sorted(given)}"
-            )
-
+    _check_names(module, optimizers=optimizers, weights=weights)
     rules = _Rules(module, optimizers, weights, averaging)
 
     def init(key: jax.Array, batch: Batch) -> State:
@@ -119,7 +119,31 @@ def adversarial(
         networks = {**state.params, **state.ema, **state.frozen}
         return module.apply({"params": networks, **state.variables}, batch, method="sample")
 
-    return System(init, train_step, sample, module.strips, module.directions)
+    def table(batch: Batch) -> str:
+        key = jax.random.key(0)
+        width = {"width": 160, "force_terminal": False}
+        tabulate = nn.tabulate(
+            module, {"params": key, "noise": key}, console_kwargs=width, method=_everything
+        )
+        return tabulate({k: jnp.zeros(x.shape, x.dtype) for k, x in batch.items()})
+
+    return System(
+        init, train_step, sample, module.strips, module.directions, module.multiple, table
+    )
+
+
+def _check_names(module: Any, **by_player: Mapping[str, Any]) -> None:
+    players = module.players
+    for name, given in by_player.items():
+        if set(given) != set(players):
+            raise ValueError(f"{name} must name the players {sorted(players)}; got {sorted(given)}")
+    if module.maker not in players:
+        raise ValueError(
+            f"maker must be one of the players {sorted(players)}; got {module.maker!r}"
+        )
+    moved = {name for names in players.values() for name in names}
+    if strangers := sorted(set(module.sampled) - moved):
+        raise ValueError(f"sampled networks must be moved by a player; nobody moves {strangers}")
 
 
 class _Rules(NamedTuple):
@@ -132,15 +156,9 @@ class _Rules(NamedTuple):
 def _init(rules: _Rules, *, key: jax.Array, batch: Batch) -> State:
     """Draws every network by tracing a whole step, without computing it."""
     module = rules.module
-
-    def everything(game, batch):
-        made = game.forward(batch)
-        for player in game.players:
-            getattr(game, f"{player}_loss")(batch, made)
-
     run_key, params_key, noise_key = jax.random.split(key, 3)
     streams = {"params": params_key, "noise": noise_key}
-    variables = dict(module.init(streams, batch, method=everything))
+    variables = dict(module.init(streams, batch, method=_everything))
     networks = variables.pop("params")
     played = [name for names in module.players.values() for name in names]
     if missing := sorted(set(played) - set(networks)):
@@ -159,6 +177,13 @@ def _init(rules: _Rules, *, key: jax.Array, batch: Batch) -> State:
         ema={name: jax.tree.map(jnp.copy, params[name]) for name in averaged},
         frozen={name: networks[name] for name in networks if name not in params},
     )
+
+
+def _everything(game: Any, batch: Batch) -> None:
+    """A step's calls, which touch every network."""
+    made = game.forward(batch)
+    for player in game.players:
+        getattr(game, f"{player}_loss")(batch, made)
 
 
 def _own(module: Any, player: str, params: dict[str, Tree]) -> dict[str, Tree]:
@@ -209,11 +234,12 @@ def _gradients(rules: _Rules, player: str, networks, variables, batch, made, pul
 def _step(rules: _Rules, state: State, batch: Batch) -> tuple[State, Metrics]:
     """One step: a forward pass, then each player's turn on the same pictures."""
     key = jax.random.fold_in(state.key, state.step)
+    forward_key, *turn_keys = jax.random.split(key, 1 + len(rules.module.players))
     made, pullback, variables = _forward(
-        rules, {**state.params, **state.frozen}, state.variables, batch, key=key
+        rules, {**state.params, **state.frozen}, state.variables, batch, key=forward_key
     )
     metrics = {}
-    for index, player in enumerate(rules.module.players):
+    for player, turn_key in zip(rules.module.players, turn_keys, strict=True):
         (grads, numbers), variables = _gradients(
             rules,
             player,
@@ -222,7 +248,7 @@ def _step(rules: _Rules, state: State, batch: Batch) -> tuple[State, Metrics]:
             batch,
             made,
             pullback,
-            key=jax.random.fold_in(key, index),
+            key=turn_key,
         )
         state, moved = _move(rules, player, state, grads)
         metrics |= numbers | moved

@@ -54,7 +54,7 @@ def test_duration(seconds, text):
 
 def test_a_line_says_where_how_fast_and_how_long(clock):
     stream = io.StringIO()
-    bar = Progress(1000, start=0, stream=stream)
+    bar = Progress(1000, stream=stream)
     run(bar, clock, steps=[1], seconds=60)  # compilation
     run(bar, clock, steps=[101], seconds=200, numbers={"disc": 0.51234, "gen_cycle": 12.0})
     first, second = stream.getvalue().splitlines()
@@ -67,14 +67,15 @@ def test_a_line_says_where_how_fast_and_how_long(clock):
 
 def test_the_speed_after_a_resume_counts_the_steps_of_this_process(clock):
     stream = io.StringIO()
-    bar = Progress(1000, start=500, stream=stream)
+    bar = Progress(1000, stream=stream)
+    bar.begin(500)
     run(bar, clock, steps=[600], seconds=100)
     assert "  6 min 40 s left" in stream.getvalue()
 
 
 def test_a_file_gets_lines_at_growing_intervals(clock):
     stream = io.StringIO()
-    bar = Progress(10_000, start=0, stream=stream)
+    bar = Progress(10_000, stream=stream)
     run(bar, clock, steps=range(1, 3601), seconds=1)
     lines = stream.getvalue().splitlines()
     seconds = [int(line.split()[1].split("/")[0]) for line in lines]
@@ -87,14 +88,14 @@ def test_a_file_gets_lines_at_growing_intervals(clock):
 
 def test_the_last_step_is_always_shown(clock):
     stream = io.StringIO()
-    bar = Progress(3, start=0, stream=stream)
+    bar = Progress(3, stream=stream)
     run(bar, clock, steps=[1, 2, 3], seconds=0.001)
     assert [line.split()[1] for line in stream.getvalue().splitlines()] == ["1/3", "3/3"]
 
 
 def test_a_terminal_rewrites_one_line_that_fits(clock):
     stream = Terminal()
-    bar = Progress(100, start=0, stream=stream)
+    bar = Progress(100, stream=stream)
     numbers = {f"gen_term_{i}": i for i in range(20)}
     run(bar, clock, steps=range(1, 101), seconds=0.125, numbers=numbers)
     drawn = stream.getvalue().split("\r\x1b[K")[1:]
@@ -112,7 +113,7 @@ def test_a_terminal_is_asked_for_its_width(columns, fitting):
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     with os.fdopen(ours, "rb", buffering=0) as reader, os.fdopen(theirs, "w") as stream:
-        bar = Progress(100, start=0, stream=stream)
+        bar = Progress(100, stream=stream)
         bar.update(1, {"gen_" * 30: 1.0}, images_per_second=1.0, data_wait=0.0)
         line = reader.read(1000).decode().removeprefix("\r\x1b[K")
     assert len(line) == fitting
@@ -121,7 +122,7 @@ def test_a_terminal_is_asked_for_its_width(columns, fitting):
 def test_a_note_has_a_line_of_its_own(clock):
     terminal, file = Terminal(), io.StringIO()
     for stream in (terminal, file):
-        bar = Progress(10, start=0, stream=stream)
+        bar = Progress(10, stream=stream)
         bar.note("before")
         run(bar, clock, steps=[1], seconds=1)
         bar.note("saved runs/x")
@@ -142,7 +143,7 @@ def test_a_stream_that_fails_is_written_no_more(clock, kind):
             raise OSError(errno.ENOSPC, "No space left on device")
 
     stream = Full()
-    bar = Progress(10, start=0, stream=stream)
+    bar = Progress(10, stream=stream)
     run(bar, clock, steps=range(1, 11), seconds=60)
     bar.note("done")
     bar.close()

@@ -56,10 +56,19 @@ class CycleGAN(nn.Module):
     maker = "gen"
     sampled = ("gen_ab", "gen_ba")
     directions = {"ab": ("real_a", "fake_b"), "ba": ("real_b", "fake_a")}  # noqa: RUF012
-    strips = {  # noqa: RUF012
-        "a2b": ("real_a", "fake_b", "cycle_a", "identity_b"),
-        "b2a": ("real_b", "fake_a", "cycle_b", "identity_a"),
-    }
+
+    @property
+    def strips(self) -> dict[str, tuple[str, ...]]:
+        """A picture, its translation and return; then what the other domain's picture keeps."""
+        strips = {"a2b": ("real_a", "fake_b", "cycle_a"), "b2a": ("real_b", "fake_a", "cycle_b")}
+        if not self.identity:
+            return strips
+        return {"a2b": (*strips["a2b"], "identity_b"), "b2a": (*strips["b2a"], "identity_a")}
+
+    @property
+    def multiple(self) -> int:
+        """ResNets halve twice, U-Nets down to one pixel."""
+        return {"unet_128": 128, "unet_256": 256}.get(self.generator, 4)
 
     def setup(self):
         """Two generators, two discriminators, a pool of past fakes for each of the latter."""
@@ -132,8 +141,7 @@ class CycleGAN(nn.Module):
     def sample(self, batch: system.Batch) -> dict[str, jax.Array]:
         """Every image of a step, by running statistics where the norm has some."""
         pictures = {**batch, **self._translate(batch, update=False)}
-        return {name: pictures[name] for names in self.strips.values() for name in names
-                if name in pictures}  # fmt: skip
+        return {name: pictures[name] for names in self.strips.values() for name in names}
 
 
 def make(config: ConfigDict) -> system.System:

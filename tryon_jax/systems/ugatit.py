@@ -188,6 +188,11 @@ class UGATIT(nn.Module):
         ),
     }
 
+    @property
+    def multiple(self) -> int:
+        """The light generator halves twice; full style layers know one picture size."""
+        return 4 if self.light else 0
+
     def setup(self):
         """Two generators, and a global and a local discriminator for each domain."""
         common = {"channels": self.channels, "init_type": self.init_type, "dtype": self.dtype}

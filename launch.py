@@ -1,0 +1,115 @@
+"""One command for everything: `python launch.py --config=configs/ugatit.py`.
+
+Exit codes: 0 done, 2 wrong use, 3 data, 4 non-finite numbers, 75 told to stop, after saving.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+DONE, WRONG_USE, BAD_DATA, NON_FINITE = 0, 2, 3, 4
+FLAGS = flags.FLAGS
+
+config_flags.DEFINE_config_file(
+    "config", None, "FILE.py[:variant]; fields by --config.a.b=v. Train and check only."
+)
+flags.DEFINE_enum("mode", "train", ["train", "infer", "check"], "What to do.")
+flags.DEFINE_string("workdir", "", "The run's folder; by default runs/<config name>.")
+flags.DEFINE_string("checkpoint", "latest", "For infer: latest, or a step.")
+flags.DEFINE_string("input", "", "For infer: a picture or a folder of them.")
+flags.DEFINE_string("output", "", "For infer: a picture, or a folder.")
+flags.DEFINE_string("direction", "ab", "For infer: ab or ba.")
+flags.DEFINE_string("size", "train", "For infer: train, native, or a side in pixels.")
+flags.DEFINE_bool("side_by_side", False, "For infer: input and output beside one another.")
+flags.DEFINE_bool("average", True, "For infer: averaged (EMA) weights where the run has them.")
+flags.DEFINE_bool("overwrite", False, "For infer: replace files that exist.")
+flags.DEFINE_bool("dry_run", False, "Say what the run will need, and stop.")
+flags.DEFINE_integer("profile", 0, "Trace a few steps after this one.", lower_bound=0)
+flags.DEFINE_enum("require", None, ["cpu", "gpu", "tpu"], "Fail instead of using another device.")
+flags.DEFINE_bool("distributed", False, "Several processes: Slurm, Open MPI, TPU or JAX_* variables.")
+
+
+def main(_: list[str]) -> int:
+    """Starts JAX, then the mode; what a person can repair is said in one message, without a trace."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # else TensorFlow announces them
+    import jax
+
+    if not FLAGS["verbosity"].present:
+        logging.set_verbosity(logging.WARNING)  # Orbax tells a story at each save
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "tryon_jax" / "xla"
+    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        jax.config.update("jax_compilation_cache_dir", str(cache))
+    if FLAGS.distributed:
+        jax.distributed.initialize()
+    from data_pipelines.prepare import DataError
+    from tryon_jax.checkpoint import CheckpointError
+    from tryon_jax.setup import UsageError
+    from tryon_jax.stopping import NonFiniteError
+
+    try:
+        return _modes()[FLAGS.mode]()
+    except DataError as error:
+        return _refuse(error, BAD_DATA)
+    except NonFiniteError as error:
+        return _refuse(error, NON_FINITE)
+    except (UsageError, CheckpointError) as error:
+        return _refuse(error, WRONG_USE)
+
+
+def _modes():
+    from tryon_jax import check, infer, setup, train
+
+    if FLAGS.require:
+        setup.require(FLAGS.require)
+    name = _config_file().stem if FLAGS.config is not None else ""
+    smaller = f"python launch.py --config=configs/{name}.py:demo"
+    workdir = FLAGS.workdir or f"runs/{name}"
+    return {
+        "train": lambda: train.train(
+            _config(), workdir=workdir, smaller=smaller, dry_run=FLAGS.dry_run, profile=FLAGS.profile
+        ),
+        "check": lambda: check.check(_config(), file=_config_file()),
+        "infer": lambda: infer.infer(
+            FLAGS.workdir, infer.Options(**{name: FLAGS[name].value for name in infer.Options._fields})
+        ),
+    }
+
+
+def _config():
+    from tryon_jax.setup import UsageError
+
+    if FLAGS.config is None:
+        raise UsageError(
+            f"--mode={FLAGS.mode} needs a config, such as --config=configs/ugatit.py:demo"
+        )
+    return FLAGS.config
+
+
+def _config_file() -> Path:
+    return Path(config_flags.get_config_filename(FLAGS["config"]).partition(":")[0])
+
+
+def _refuse(error: Exception, code: int) -> int:
+    print(f"error: {error.args[0] if error.args else error}", file=sys.stderr)
+    return code
+
+
+def _parse(argv: list[str]) -> list[str]:
+    """Flags and config; a wrong one is a message and exit code 2, not a trace."""
+    try:
+        rest = FLAGS(argv)
+        if len(rest) > 1:
+            raise flags.Error(f"unknown arguments {rest[1:]}; options begin with --")
+        return rest
+    except (flags.Error, ValueError, KeyError, AttributeError, TypeError, OSError) as error:
+        sys.exit(_refuse(error, WRONG_USE))
+
+
+if __name__ == "__main__":
+    app.run(main, flags_parser=_parse)

@@ -1,0 +1,124 @@
+"""What a run consists of before its first step; everything wrong with a config is found here."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+from jax.stages import Compiled
+from ml_collections import ConfigDict
+
+from tryon_jax import sharding
+from tryon_jax.system import State, System
+
+class UsageError(ValueError):
+    """What a person asked for cannot be done; the message names the value, the rule, the repair."""
+
+
+PRECISIONS = ("float32", "bfloat16")
+
+
+class Setup(NamedTuple):
+    """A run's parts: the paper, the data, the devices, and the shapes that they agree on."""
+
+    config: ConfigDict
+    system: System
+    pipeline: Any  # what `load(config)` of a module in data_pipelines gives
+    mesh: Mesh
+    template: State  # shapes, with the state's sharding
+    batch: dict[str, jax.ShapeDtypeStruct]  # one global batch, with its sharding
+
+
+def set_up(config: ConfigDict) -> Setup:
+    """Builds and traces everything, compiles nothing.
+
+    Raises:
+      ValueError: if a field, or several together, do not make a run.
+      KeyError: if a loss has no weight or a weight no loss.
+      data_pipelines.prepare.DataError: if the data cannot be used.
+    """
+    mesh = sharding.data_mesh()
+    _check_fields(config, mesh)
+    system = make_system(config)
+    pipelines = _import("data_pipelines", config.data.pipeline, field="data.pipeline")
+    batch = batch_template(config, mesh=mesh)
+    state = jax.eval_shape(system.init, jax.random.key(0), batch)
+    jax.eval_shape(system.train_step, state, batch)
+    template = sharding.whole_template(state, mesh=mesh)
+    return Setup(config, system, pipelines.load(config), mesh, template, batch)
+
+
+def require(platform: str) -> None:
+    """Makes sure of the device instead of falling back to a slower one.
+
+    Raises:
+      UsageError: if JAX runs on something else.
+    """
+    found = jax.devices()[0].platform
+    if found != platform and not (platform == "gpu" and found in ("cuda", "rocm")):
+        raise UsageError(
+            f"--require={platform}, but JAX found {len(jax.devices())} x {found}: install "
+            f'jax[{"cuda13" if platform == "gpu" else platform}] for this machine, or drop the flag'
+        )
+
+
+def make_system(config: ConfigDict) -> System:
+    """The system that a config names.
+
+    Raises:
+      ValueError: if there is none of that name, or its fields do not fit together.
+    """
+    return _import("tryon_jax.systems", config.system, field="system").make(config)
+
+
+def batch_template(config: ConfigDict, *, mesh: Mesh) -> dict[str, jax.ShapeDtypeStruct]:
+    """Shapes of a global batch, cut over the devices."""
+    pipelines = _import("data_pipelines", config.data.pipeline, field="data.pipeline")
+    cut = sharding.split(mesh)
+    return {
+        key: jax.ShapeDtypeStruct(shape, np.float32, sharding=cut)
+        for key, shape in pipelines.spec(config).items()
+    }
+
+
+def fresh_state(setup: Setup) -> State:
+    """Initial networks from the config's seed, the same on every device and process."""
+    batch = {key: np.zeros(x.shape, x.dtype) for key, x in setup.batch.items()}
+    state = jax.jit(setup.system.init)(jax.random.key(setup.config.seed), batch)
+    return sharding.place_whole(state, mesh=setup.mesh)
+
+
+def compile_step(setup: Setup) -> Compiled:
+    """The training step, which donates its state."""
+    whole = sharding.replicated(setup.mesh)
+    step = jax.jit(setup.system.train_step, donate_argnums=0, out_shardings=(whole, whole))
+    return step.lower(setup.template, setup.batch).compile()
+
+
+def _check_fields(config: ConfigDict, mesh: Mesh) -> None:
+    if config.precision not in PRECISIONS:
+        raise ValueError(
+            f"precision must be one of {', '.join(PRECISIONS)}; got {config.precision!r}"
+        )
+    for field in ("steps", "image_size", "batch_size", "accumulate"):
+        if config[field] < 1:
+            raise ValueError(f"{field} must be 1 or more, got {config[field]}")
+    for field in ("report.scalars", "report.pictures", "report.count", "checkpoint.steps"):
+        group, name = field.split(".")
+        if config[group][name] < 1:
+            raise ValueError(f"{field} must be 1 or more, got {config[group][name]}")
+    if not 0 <= config.ema.decay < 1:
+        raise ValueError(f"ema.decay must be in [0, 1), got {config.ema.decay}")
+    sharding.check_batch(config.batch_size, mesh=mesh, accumulate=config.accumulate)
+
+
+def _import(package: str, name: str, *, field: str) -> Any:
+    try:
+        return importlib.import_module(f"{package}.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != f"{package}.{name}":
+            raise
+        raise ValueError(f"{field}={name!r}: there is no {package}.{name}") from error
