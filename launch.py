@@ -31,7 +31,9 @@ flags.DEFINE_bool("overwrite", False, "For infer: replace files that exist.")
 flags.DEFINE_bool("dry_run", False, "Say what the run will need, and stop.")
 flags.DEFINE_integer("profile", 0, "Trace a few steps after this one.", lower_bound=0)
 flags.DEFINE_enum("require", None, ["cpu", "gpu", "tpu"], "Fail instead of using another device.")
-flags.DEFINE_bool("distributed", False, "Several processes: Slurm, Open MPI, TPU or JAX_* variables.")
+flags.DEFINE_bool(
+    "distributed", False, "Several processes: Slurm, Open MPI, TPU or JAX_* variables."
+)
 
 
 def main(_: list[str]) -> int:
@@ -46,9 +48,12 @@ def main(_: list[str]) -> int:
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         jax.config.update("jax_compilation_cache_dir", str(cache))
     if FLAGS.distributed:
-        jax.distributed.initialize()
+        numbers = (os.environ.get(f"JAX_{name}") for name in ("NUM_PROCESSES", "PROCESS_ID"))
+        count, index = (int(number) if number else None for number in numbers)
+        jax.distributed.initialize(os.environ.get("JAX_COORDINATOR_ADDRESS"), count, index)
     from data_pipelines.prepare import DataError
     from tryon_jax.checkpoint import CheckpointError
+    from tryon_jax.record import WorkdirError
     from tryon_jax.setup import UsageError
     from tryon_jax.stopping import NonFiniteError
 
@@ -58,7 +63,7 @@ def main(_: list[str]) -> int:
         return _refuse(error, BAD_DATA)
     except NonFiniteError as error:
         return _refuse(error, NON_FINITE)
-    except (UsageError, CheckpointError) as error:
+    except (UsageError, WorkdirError, CheckpointError, FileNotFoundError) as error:
         return _refuse(error, WRONG_USE)
 
 
@@ -72,11 +77,16 @@ def _modes():
     workdir = FLAGS.workdir or f"runs/{name}"
     return {
         "train": lambda: train.train(
-            _config(), workdir=workdir, smaller=smaller, dry_run=FLAGS.dry_run, profile=FLAGS.profile
+            _config(),
+            workdir=workdir,
+            smaller=smaller,
+            dry_run=FLAGS.dry_run,
+            profile=FLAGS.profile,
         ),
         "check": lambda: check.check(_config(), file=_config_file()),
         "infer": lambda: infer.infer(
-            FLAGS.workdir, infer.Options(**{name: FLAGS[name].value for name in infer.Options._fields})
+            FLAGS.workdir,
+            infer.Options(**{name: getattr(FLAGS, name) for name in infer.Options._fields}),
         ),
     }
 
@@ -104,11 +114,14 @@ def _parse(argv: list[str]) -> list[str]:
     """Flags and config; a wrong one is a message and exit code 2, not a trace."""
     try:
         rest = FLAGS(argv)
+        if FLAGS.config is not None:
+            FLAGS.config.keys()  # a file that cannot be read shows only when it is asked
         if len(rest) > 1:
             raise flags.Error(f"unknown arguments {rest[1:]}; options begin with --")
         return rest
     except (flags.Error, ValueError, KeyError, AttributeError, TypeError, OSError) as error:
-        sys.exit(_refuse(error, WRONG_USE))
+        last = str(error).replace("\\n", "\n").strip().splitlines()[-1]  # the others are a trace
+        sys.exit(_refuse(ValueError(last.strip()), WRONG_USE))
 
 
 if __name__ == "__main__":

@@ -120,7 +120,7 @@ def _folder(workdir: str | os.PathLike[str]) -> Path:
     return Path(workdir).absolute() / "checkpoints"
 
 
-class _explained:  # noqa: N801 - reads as a statement
+class _explained:
     """Turns what Orbax and TensorStore raise into one sentence with the folder in it."""
 
     def __init__(self, folder: Path) -> None:

@@ -15,7 +15,7 @@ from tryon_jax.system import State
 def device(config: ConfigDict) -> str:
     """The first line of a run: devices, memory, precision."""
     devices = jax.devices()
-    stats = devices[0].memory_stats() or {}
+    stats = jax.local_devices()[0].memory_stats() or {}
     memory = f", {stats['bytes_limit'] / GIB:.1f} GiB each" if "bytes_limit" in stats else ""
     processes = f" in {jax.process_count()} processes" if jax.process_count() > 1 else ""
     return (
@@ -54,7 +54,9 @@ def losses(metrics: Mapping[str, float], weights: Mapping[str, Mapping[str, floa
     for player, terms in weights.items():
         for term, weight in terms.items():
             value = float(metrics[f"{player}_{term}"])
-            lines.append(f"{player + '_' + term:<24}{value:>12.5g}{weight:>10g}{value * weight:>12.5g}")
+            lines.append(
+                f"{player + '_' + term:<24}{value:>12.5g}{weight:>10g}{value * weight:>12.5g}"
+            )
         total = float(metrics[f"{player}_total"])
         lines.append(f"{player + '_total':<24}{total:>12.5g}")
     return "\n".join(lines)

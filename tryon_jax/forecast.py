@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +29,7 @@ def forecast(step: Compiled) -> Forecast:
     The time is the step's FLOPs over the speed of a plain convolution: real steps take once to
     three times that.
     """
-    memory = step.memory_analysis()
+    memory: Any = step.memory_analysis()
     peak = (
         memory.argument_size_in_bytes
         + memory.output_size_in_bytes

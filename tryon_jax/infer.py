@@ -107,10 +107,8 @@ def load(
     return restore_sampled(folder / wanted, template), f"step {wanted} of {workdir}"
 
 
-def translator(
-    config: ConfigDict, system: System, state: State, *, direction: str
-) -> Translate:
-    """The function from one picture to its translation; what else `sample` makes is not computed."""
+def translator(config: ConfigDict, system: System, state: State, *, direction: str) -> Translate:
+    """From one picture to its translation; what else `sample` makes is not computed."""
     key_out = system.directions[direction][1]
     keys = batch_template(config, mesh=sharding.data_mesh())
 

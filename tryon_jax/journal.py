@@ -35,9 +35,7 @@ class Journal:
         self.totals: dict[str, float] = {}  # of the last row, for the progress line
         self._setup, self._reporter, self._done = setup, reporter, start
         self._averages = Averages(values)
-        self._sample = jax.jit(
-            setup.system.sample, out_shardings=sharding.replicated(setup.mesh)
-        )
+        self._sample = jax.jit(setup.system.sample, out_shardings=sharding.replicated(setup.mesh))
         count = setup.config.report.count
         self._fixed = {
             split: sharding.place_whole(setup.pipeline.fixed(split, count), mesh=setup.mesh)

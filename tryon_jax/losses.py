@@ -83,16 +83,16 @@ GAN_MODES = ("lsgan", "vanilla", "wgangp", "hinge")
 def gan_real(logits: jax.Array, *, mode: str, label: float = 1.0) -> jax.Array:
     """What a discriminator lowers on real pictures; `label` counts in lsgan and vanilla only."""
     if mode == "hinge":
-        return jnp.mean(jax.nn.relu(1 - logits))
+        return jnp.mean(jax.nn.relu(1 - full(logits)))
     return gan_fool(logits, mode=mode, label=label)
 
 
 def gan_fake(logits: jax.Array, *, mode: str, label: float = 0.0) -> jax.Array:
     """What a discriminator lowers on fakes; `label` counts in lsgan and vanilla only."""
     if mode == "hinge":
-        return jnp.mean(jax.nn.relu(1 + logits))
+        return jnp.mean(jax.nn.relu(1 + full(logits)))
     if mode == "wgangp":
-        return jnp.mean(logits)
+        return jnp.mean(full(logits))
     return gan_fool(logits, mode=mode, label=label)
 
 
@@ -107,7 +107,7 @@ def gan_fool(logits: jax.Array, *, mode: str, label: float = 1.0) -> jax.Array:
     if mode == "vanilla":
         return cross_entropy(logits, label)
     if mode in ("wgangp", "hinge"):
-        return -jnp.mean(logits)
+        return -jnp.mean(full(logits))
     raise ValueError(f"gan mode must be one of {', '.join(GAN_MODES)}; got {mode!r}")
 
 
@@ -127,7 +127,7 @@ def gradient_penalty(
     Source: Gulrajani et al. 2017, eq. 3; 1e-16 is added to each entry before the norm, as
     CycleGAN's code does.
     """
-    gradients = jax.grad(lambda x: jnp.sum(disc(x)))(pictures) + 1e-16
+    gradients = full(jax.grad(lambda x: jnp.sum(disc(x)))(pictures)) + 1e-16
     norms = jnp.linalg.norm(gradients.reshape(len(gradients), -1), axis=1)
     return jnp.mean((norms - constant) ** 2)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ from ml_collections import ConfigDict
 
 POLICIES = ("linear", "constant", "linear_epoch", "step", "cosine", "plateau")
 
-Schedule = Callable[[jax.Array], jax.Array]
+Schedule = Callable[[Any], jax.Array]  # step [], an array or a number, to rate []
 
 
 class Optimizer(NamedTuple):
@@ -76,7 +76,7 @@ def schedule(config: ConfigDict, *, steps: int) -> Schedule:
     end of an epoch (the code of 2025; that of 2022 changed it one epoch earlier).
 
     Raises:
-      ValueError: if the policy is unknown.
+      ValueError: if the policy is unknown, or cosine has no epochs to fall over.
     """
     if config.policy not in POLICIES:
         raise ValueError(
@@ -90,6 +90,11 @@ def schedule(config: ConfigDict, *, steps: int) -> Schedule:
         fall = max(steps - hold, 1)
         return lambda step: base * jnp.clip(1 - (step + 1 - hold) / fall, 0, 1)
     constant = round(config.hold * config.epochs)
+    if config.policy == "cosine" and not constant:
+        raise ValueError(
+            "cosine falls over optim.hold * optim.epochs epochs, which must be 1 or more; "
+            f"got hold={config.hold}, epochs={config.epochs}"
+        )
     epoch_steps = max(steps // config.epochs, 1)
     factors = [
         epoch_factor(config.policy, epoch, constant=constant, decay=config.epochs - constant)

@@ -30,9 +30,7 @@ class Progress:
       stream: a terminal or a file; standard error if not given.
     """
 
-    def __init__(
-        self, total: int, *, active: bool = True, stream: TextIO | None = None
-    ) -> None:
+    def __init__(self, total: int, *, active: bool = True, stream: TextIO | None = None) -> None:
         self._total = total
         self._stream = sys.stderr if stream is None else stream
         self._terminal = self._stream.isatty()

@@ -14,6 +14,7 @@ from ml_collections import ConfigDict
 from tryon_jax import sharding
 from tryon_jax.system import State, System
 
+
 class UsageError(ValueError):
     """What a person asked for cannot be done; the message names the value, the rule, the repair."""
 
@@ -61,7 +62,7 @@ def require(platform: str) -> None:
     if found != platform and not (platform == "gpu" and found in ("cuda", "rocm")):
         raise UsageError(
             f"--require={platform}, but JAX found {len(jax.devices())} x {found}: install "
-            f'jax[{"cuda13" if platform == "gpu" else platform}] for this machine, or drop the flag'
+            f"jax[{'cuda13' if platform == 'gpu' else platform}] for this machine, or drop the flag"
         )
 
 

@@ -14,13 +14,13 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 import optax
-from flax import linen as nn
 
 from tryon_jax import losses
 from tryon_jax.optim import Optimizer
 
 Tree = Any  # nested dicts of arrays
 Batch = Mapping[str, jax.Array]
+Shapes = Mapping[str, jax.ShapeDtypeStruct]  # of a batch
 Metrics = dict[str, jax.Array]
 
 
@@ -48,7 +48,7 @@ class System(NamedTuple):
     strips: Mapping[str, tuple[str, ...]]  # picture grids by name: the keys of `sample`, top down
     directions: Mapping[str, tuple[str, str]]  # inference: name to (key in, key out)
     multiple: int  # inference: sides must be multiples of it; 0: only the training size
-    table: Callable[[Batch], str]  # layers, shapes, numbers of parameters, for people
+    table: Callable[[Shapes], str]  # layers, shapes, numbers of parameters, for people
 
 
 class Game(Protocol):
@@ -119,13 +119,15 @@ def adversarial(
         networks = {**state.params, **state.ema, **state.frozen}
         return module.apply({"params": networks, **state.variables}, batch, method="sample")
 
-    def table(batch: Batch) -> str:
+    def table(batch: Shapes) -> str:
         key = jax.random.key(0)
         width = {"width": 160, "force_terminal": False}
-        tabulate = nn.tabulate(
-            module, {"params": key, "noise": key}, console_kwargs=width, method=_everything
+        return module.tabulate(
+            {"params": key, "noise": key},
+            {k: jnp.zeros(x.shape, x.dtype) for k, x in batch.items()},
+            console_kwargs=width,
+            method=_everything,
         )
-        return tabulate({k: jnp.zeros(x.shape, x.dtype) for k, x in batch.items()})
 
     return System(
         init, train_step, sample, module.strips, module.directions, module.multiple, table
@@ -258,19 +260,20 @@ def _step(rules: _Rules, state: State, batch: Batch) -> tuple[State, Metrics]:
 def _step_in_parts(rules: _Rules, state: State, parts: Batch) -> tuple[State, Metrics]:
     """One step in parts: each player runs through all parts before it moves.
 
-    The forward pass is repeated per player, with the generators as they were before the step: the
-    price of holding one part's activations at a time.
+    The forward pass is repeated per player, with the generators as they were before the step and
+    the same noise: the price of holding one part's activations at a time.
     """
     key = jax.random.fold_in(state.key, state.step)
+    forward_key, *turn_keys = jax.random.split(key, 1 + len(rules.module.players))
     count = len(jax.tree.leaves(parts)[0])
+    forward_keys = jax.random.split(forward_key, count)
     before = {**state.params, **state.frozen}
     variables, metrics = state.variables, {}
-    for index, player in enumerate(rules.module.players):
+    for player, turn_key in zip(rules.module.players, turn_keys, strict=True):
         now = {**state.params, **state.frozen}
 
         def one(variables, inputs, player=player, now=now):
-            batch, key = inputs
-            forward_key, turn_key = jax.random.split(key)
+            batch, forward_key, turn_key = inputs
             made, pullback, variables = _forward(rules, before, variables, batch, key=forward_key)
             return _gradients(rules, player, now, variables, batch, made, pullback, key=turn_key)
 
@@ -279,7 +282,7 @@ def _step_in_parts(rules: _Rules, state: State, parts: Batch) -> tuple[State, Me
             found, variables = one(variables, inputs)
             return (variables, jax.tree.map(jnp.add, total, found)), None
 
-        inputs = (parts, jax.random.split(jax.random.fold_in(key, index), count))
+        inputs = (parts, forward_keys, jax.random.split(turn_key, count))
         shapes, _ = jax.eval_shape(one, variables, jax.tree.map(lambda x: x[0], inputs))
         zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
         (variables, total), _ = jax.lax.scan(add, (variables, zeros), inputs)
@@ -296,7 +299,8 @@ def _move(rules: _Rules, player: str, state: State, grads: Tree) -> tuple[State,
     updates, opt = optimizer.update(grads, state.opt[player], own)
     numbers = {f"{player}_lr": optimizer.lr(state.step)}
     numbers |= {f"grad_norm_{name}": optax.tree.norm(grads[name]) for name in grads}
-    params = {**state.params, **optax.apply_updates(own, updates)}
+    moved: Any = optax.apply_updates(own, updates)
+    params = {**state.params, **moved}
     return state._replace(params=params, opt={**state.opt, player: opt}), numbers
 
 

@@ -81,9 +81,7 @@ def _set_up(config: ConfigDict) -> Setup:
         raise UsageError(f"this config does not make a run: {error.args[0]}") from error
 
 
-def _run(
-    setup: Setup, workdir: Path, progress: Progress, *, smaller: str, profile: int
-) -> int:
+def _run(setup: Setup, workdir: Path, progress: Progress, *, smaller: str, profile: int) -> int:
     """From what the folder holds to the last step."""
     config, first = setup.config, jax.process_index() == 0
     with ExitStack() as stack:
@@ -114,7 +112,9 @@ def _run(
         progress.begin(start)
         saving = _Saving(checkpoints, config)
         tracing = _Tracing(workdir / "tensorboard", profile)
-        return _loop(setup, step, state, batches, journal, progress, saving, tracing, stop, start=start)
+        return _loop(
+            setup, step, state, batches, journal, progress, saving, tracing, stop, start=start
+        )
 
 
 def _loop(

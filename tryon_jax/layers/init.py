@@ -42,7 +42,7 @@ def kernel_init(name: str, *, transposed: bool = False) -> Initializer:
         if name == "pytorch":
             return rng.uniform(-1, 1, shape) / math.sqrt(fan_in)
         if name == "orthogonal":
-            return GAIN * _orthogonal(rng, shape)
+            return GAIN * _orthogonal(rng, shape, transposed=transposed)
         deviation = {
             "normal": GAIN,
             "xavier": GAIN * math.sqrt(2 / (fan_in + fan_out)),
@@ -77,9 +77,16 @@ def _drawn(sample: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray])
     return initialise
 
 
-def _orthogonal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Orthonormal rows or columns of the kernel as a matrix [..., out]."""
-    rows, columns = math.prod(shape[:-1]), shape[-1]
+def _orthogonal(
+    rng: np.random.Generator, shape: tuple[int, ...], *, transposed: bool
+) -> np.ndarray:
+    """Orthonormal rows or columns of the kernel as a matrix [..., out]; transposed: [..., in]."""
+    *area, inside, out = shape
+    last = inside if transposed else out
+    rows, columns = math.prod(shape) // last, last
     q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
     q = q * np.sign(np.diag(r))
-    return (q if rows >= columns else q.T).reshape(shape)
+    matrix = q if rows >= columns else q.T
+    if transposed:
+        return np.swapaxes(matrix.reshape(*area, out, inside), -1, -2)
+    return matrix.reshape(shape)

@@ -35,7 +35,7 @@ class Norm(nn.Module):
 
 
 def needs_bias(norm: str) -> bool:
-    """Whether a convolution in front of `norm` has a bias: in CycleGAN only before instance norm."""
+    """Whether a convolution in front of `norm` has a bias: only before instance norm (CycleGAN)."""
     return norm == "instance"
 
 

@@ -26,7 +26,11 @@ class PatchGAN(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *, update: bool) -> jax.Array:
-        """Maps pictures [N, H, W, C] to float32 logits [N, h, w, 1], without a sigmoid."""
+        """Maps pictures [N, H, W, C] to float32 logits [N, h, w, 1], without a sigmoid.
+
+        Raises:
+          ValueError: if the picture is too small for so many layers.
+        """
         common = {"padding": 1, "init_type": self.init_type, "dtype": self.dtype}
         biased = {"use_bias": needs_bias(self.norm), **common}
         y = nn.leaky_relu(Conv(self.channels, 4, stride=2, name="conv_0", **common)(x), 0.2)
@@ -34,7 +38,7 @@ class PatchGAN(nn.Module):
             width = self.channels * min(2**i, 8)
             stride = 2 if i < self.layers else 1
             y = Conv(width, 4, stride=stride, name=f"conv_{i}", **biased)(y)
-            _check_map(y.shape, x.shape, self.norm)
+            _check_map(y.shape, x.shape)
             y = nn.leaky_relu(Norm(self.norm, name=f"norm_{i}")(y, update=update), 0.2)
         return full(Conv(1, 4, name="logit", **common)(y))
 
@@ -58,10 +62,10 @@ class PixelGAN(nn.Module):
         return full(Conv(1, 1, name="logit", **biased)(y))
 
 
-def _check_map(shape: tuple[int, ...], picture: tuple[int, ...], norm: str) -> None:
-    """A 1x1 map has no instance statistics: it would normalise to zero, whatever it shows."""
-    if norm == "instance" and shape[1] * shape[2] <= 1:
+def _check_map(shape: tuple[int, ...], picture: tuple[int, ...]) -> None:
+    """One pixel has no instance statistics, and the next 4x4 layer would leave nothing of it."""
+    if min(shape[1:3]) < 2:
         raise ValueError(
-            f"a {picture[1]} x {picture[2]} picture leaves a {shape[1]} x {shape[2]} map for "
-            "instance norm; use larger pictures or fewer discriminator layers"
+            f"a {picture[1]} x {picture[2]} picture leaves a {shape[1]} x {shape[2]} map inside "
+            "PatchGAN; use larger pictures or fewer discriminator layers"
         )

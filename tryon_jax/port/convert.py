@@ -27,10 +27,10 @@ def convert(state_dict: Mapping[str, np.ndarray], rules: Rules) -> dict[str, Any
     """
     given = {key for key in state_dict if not key.endswith("num_batches_tracked")}
     if given != set(rules):
+        missing, strange = sorted(set(rules) - given)[:5], sorted(given - set(rules))[:5]
         raise ValueError(
-            "the weights do not fit this network: "
-            f"missing {sorted(set(rules) - given)[:5]}, not known here {sorted(given - set(rules))[:5]}"
-            "; are width, depth and options those that the file was trained with?"
+            f"the weights do not fit this network: missing {missing}, not known here {strange}; "
+            "are width, depth and options those that the file was trained with?"
         )
     nested: dict[str, Any] = {}
     for key, (path, layout) in rules.items():

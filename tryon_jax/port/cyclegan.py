@@ -5,6 +5,7 @@ Their G_A is our gen_ab, G_B gen_ba; D_A judges domain b and is our disc_b, D_B 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -66,13 +67,14 @@ def unet(state_dict: StateDict) -> Nested:
 
 def patchgan(state_dict: StateDict) -> Nested:
     """Variables of a `PatchGAN`."""
-    convs = sorted(int(key.split(".")[1]) for key, w in state_dict.items() if w.ndim == 4)
+    found = (re.fullmatch(r"model\.(\d+)\.weight", key) for key in state_dict)
+    convs = sorted(int(key[1]) for key in found if key and state_dict[key[0]].ndim == 4)
     rules = _Rules(state_dict)
-    for i, index in enumerate(convs[:-1]):
-        rules.conv(f"model.{index}", f"conv_{i}")
-        if i:
+    for i, index in enumerate(convs):
+        last = i == len(convs) - 1
+        rules.conv(f"model.{index}", "logit" if last else f"conv_{i}")
+        if i and not last:
             rules.norm(f"model.{index + 1}", f"norm_{i}/batch")
-    rules.conv(f"model.{convs[-1]}", "logit")
     return rules.convert()
 
 

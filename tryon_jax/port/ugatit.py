@@ -30,8 +30,9 @@ def generator(state_dict: Mapping[str, np.ndarray]) -> dict[str, Any]:
       ValueError: if keys are missing or left over.
     """
     blocks = sum(key.startswith("UpBlock1_") and key.endswith("conv1.weight") for key in state_dict)
-    channels = len(state_dict["conv1x1.bias"])
-    light = state_dict["FC.0.weight"].shape[1] == channels
+    # a file of something else may lack these two: `convert` then says what is missing
+    channels = np.size(state_dict.get("conv1x1.bias", ()))
+    light = np.shape(state_dict.get("FC.0.weight", ())) == (channels, channels)
     rules: dict[str, tuple[str, to.Layout]] = {
         "DownBlock.1.weight": ("stem/kernel", to.conv),
         "DownBlock.5.weight": ("down_1/kernel", to.conv),

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -106,7 +107,7 @@ class CycleGAN(nn.Module):
 
     def gen_loss(self, batch: system.Batch, made: Mapping[str, jax.Array]) -> losses.Terms:
         """Fool the discriminators, return (eq. 2), keep what is in the target domain already."""
-        terms = {
+        terms: dict[str, jax.Array | dict[str, jax.Array]] = {
             "adv": {
                 "a": losses.gan_fool(self.disc_a(made["fake_a"], update=True), mode=self.gan_mode),
                 "b": losses.gan_fool(self.disc_b(made["fake_b"], update=True), mode=self.gan_mode),
@@ -130,7 +131,7 @@ class CycleGAN(nn.Module):
                 penalty[d] = self._penalty(disc, real, fake)
         return {"adv": adv, "penalty": penalty} if self.penalty else {"adv": adv}
 
-    def _penalty(self, disc: nn.Module, real: jax.Array, fake: jax.Array) -> jax.Array:
+    def _penalty(self, disc: Any, real: jax.Array, fake: jax.Array) -> jax.Array:
         alpha = jax.random.uniform(self.make_rng("noise"), (len(real),))
         judge, variables = disc.unbind()
         return losses.gradient_penalty(
