@@ -19,7 +19,7 @@ config_flags.DEFINE_config_file(
     "config", None, "FILE.py[:variant]; fields by --config.a.b=v. Train and check only."
 )
 flags.DEFINE_enum("mode", "train", ["train", "infer", "check"], "What to do.")
-flags.DEFINE_string("workdir", "", "The run's folder; by default runs/<config name>.")
+flags.DEFINE_string("workdir", "", "The run's folder; by default runs/<config name>-<variant>.")
 flags.DEFINE_string("checkpoint", "latest", "For infer: latest, or a step.")
 flags.DEFINE_string("input", "", "For infer: a picture or a folder of them.")
 flags.DEFINE_string("output", "", "For infer: a picture, or a folder.")
@@ -37,7 +37,7 @@ flags.DEFINE_bool(
 
 
 def main(_: list[str]) -> int:
-    """Starts JAX, then the mode; what a person can repair is said in one message, without a trace."""
+    """Starts JAX, then the mode; what a person can repair is one message, without a trace."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # else TensorFlow announces them
     import jax
@@ -72,9 +72,9 @@ def _modes():
 
     if FLAGS.require:
         setup.require(FLAGS.require)
-    name = _config_file().stem if FLAGS.config is not None else ""
-    smaller = f"python launch.py --config=configs/{name}.py:demo"
-    workdir = FLAGS.workdir or f"runs/{name}"
+    file, variant = _config_file() if FLAGS.config is not None else (Path(), "")
+    smaller = f"python launch.py --config={file}:demo"
+    workdir = FLAGS.workdir or f"runs/{'-'.join(filter(None, (file.stem, variant)))}"
     return {
         "train": lambda: train.train(
             _config(),
@@ -83,7 +83,7 @@ def _modes():
             dry_run=FLAGS.dry_run,
             profile=FLAGS.profile,
         ),
-        "check": lambda: check.check(_config(), file=_config_file()),
+        "check": lambda: check.check(_config(), file=file),
         "infer": lambda: infer.infer(
             FLAGS.workdir,
             infer.Options(**{name: getattr(FLAGS, name) for name in infer.Options._fields}),
@@ -101,8 +101,10 @@ def _config():
     return FLAGS.config
 
 
-def _config_file() -> Path:
-    return Path(config_flags.get_config_filename(FLAGS["config"]).partition(":")[0])
+def _config_file() -> tuple[Path, str]:
+    """The config's file and what stands behind its colon."""
+    file, _, variant = config_flags.get_config_filename(FLAGS["config"]).partition(":")
+    return Path(file), variant
 
 
 def _refuse(error: Exception, code: int) -> int:

@@ -242,7 +242,7 @@ def check_gradients(golden, before, state, *, decay):
 
 
 def check_state_after_first_step(golden, state):
-    """Adam's first move is lr * sign(gradient): where that is noise a parameter may go either way."""
+    """Adam's first move is lr * sign(gradient): where that is noise it may go either way."""
     tensors = {**golden.arrays, **{
         key.replace("sd/", "step1/after/", 1): value
         for key, value in golden.arrays.items()

@@ -35,7 +35,9 @@ placed = sharding.place(batch, mesh=setup.mesh)
 assert len(placed["real_a"].addressable_shards) == 4
 many, metrics = step(state, placed)
 one, wanted = jax.jit(setup.system.train_step)(alone, batch)
-gaps = {k: abs(float(metrics[k]) - float(wanted[k])) / max(abs(float(wanted[k])), 1) for k in wanted}
+gaps = {
+    k: abs(float(metrics[k]) - float(wanted[k])) / max(abs(float(wanted[k])), 1) for k in wanted
+}
 moves = [
     float(np.abs(np.asarray(x) - np.asarray(y)).mean())
     for x, y in zip(jax.tree.leaves(many.variables), jax.tree.leaves(one.variables))

@@ -1,4 +1,4 @@
-"""Every wrong input: one message that names the value, the rule and the repair, and its exit code."""
+"""Every wrong input: one message that names the value, the rule and the repair; its exit code."""
 
 import json
 
@@ -120,7 +120,7 @@ def test_a_full_disk_at_a_save_is_said(tmp_path, monkeypatch):
         raise ValueError("RESOURCE_EXHAUSTED: Error writing: No space left on device")
 
     monkeypatch.setattr(checkpoint.ocp.CheckpointManager, "save", full)
-    with pytest.raises(checkpoint.CheckpointError, match="free some space.*resume from the newest"):
+    with pytest.raises(checkpoint.CheckpointError, match=r"free some space.*resume from"):
         run(smoke("cyclegan"), tmp_path)
 
 
