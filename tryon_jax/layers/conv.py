@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from tryon_jax.layers import init
+from tryon_jax.layers import conv_cpu, init
 from tryon_jax.layers.spectral import SpectralNorm
 
 PADDINGS = {"zero": "constant", "reflect": "reflect", "replicate": "edge"}
@@ -42,8 +42,40 @@ def pad(x: jax.Array, width: int, *, mode: str = "zero") -> jax.Array:
 
 def conv2d(x: jax.Array, kernel: jax.Array, *, stride: int = 1) -> jax.Array:
     """Valid convolution of [N, H, W, I] with [h, w, I, O] at the same stride on both axes."""
+    if jax.default_backend() == "cpu":
+        return conv_cpu.convolve(x, kernel, stride=stride)
     return jax.lax.conv_general_dilated(
         x, kernel, (stride, stride), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+
+
+def conv2d_transposed(
+    x: jax.Array, kernel: jax.Array, *, padding: int, output_padding: int = 0
+) -> jax.Array:
+    """Stride-2 transposed convolution of [N, H, W, I], PyTorch's `padding` and `output_padding`.
+
+    Args:
+      x: the picture; it is spread out by one zero between its pixels.
+      kernel: [k, k, I, O], as a plain convolution over the spread picture reads it.
+      padding: pixels cut from each side of the full result.
+      output_padding: pixels added again at the bottom and on the right.
+
+    Returns:
+      [N, 2 H + g, 2 W + g, O] with g = k - 2 - 2 padding + output_padding.
+    """
+    if jax.default_backend() == "cpu":
+        return conv_cpu.convolve_transposed(
+            x, kernel, padding=padding, output_padding=output_padding
+        )
+    before = kernel.shape[0] - 1 - padding
+    edges = (before, before + output_padding)
+    return jax.lax.conv_general_dilated(
+        x,
+        kernel,
+        (1, 1),
+        (edges, edges),
+        lhs_dilation=(2, 2),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
     )
 
 
@@ -96,15 +128,11 @@ class ConvTranspose(nn.Module):
         size = self.kernel_size
         shape = (size, size, x.shape[-1], self.features)
         kernel = self.param("kernel", init.kernel_init(self.init_type, transposed=True), shape)
-        before = size - 1 - self.padding
-        edges = (before, before + self.output_padding)
-        y = jax.lax.conv_general_dilated(
+        y = conv2d_transposed(
             x.astype(self.dtype),
             kernel.astype(self.dtype),
-            (1, 1),
-            (edges, edges),
-            lhs_dilation=(2, 2),
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+            padding=self.padding,
+            output_padding=self.output_padding,
         )
         if self.use_bias:
             # PyTorch takes the fan-in of its [in, out, h, w] layout: out channels, not in
