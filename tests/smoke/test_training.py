@@ -12,7 +12,7 @@ from PIL import Image
 
 from data_pipelines import stream
 from tests.smoke.runs import CONFIGS, REPOSITORY, launch, picture, rows, run, saved_state, smoke
-from tryon_jax import infer, setup
+from tryon_jax import checkpoint, infer, setup
 from tryon_jax.train import DONE, PREEMPTED
 
 
@@ -80,6 +80,12 @@ def test_rows_between_saves_are_those_of_an_uninterrupted_run(tmp_path, monkeypa
     monkeypatch.undo()
     assert run(config, tmp_path / "cut") == DONE
     assert rows(tmp_path / "cut") == rows(tmp_path / "whole")
+
+
+def test_it_saves_by_minutes_too(tmp_path):
+    config = smoke("cyclegan", steps=3, checkpoint__minutes=0.0, checkpoint__steps=1000)
+    assert run(config, tmp_path) == DONE
+    assert checkpoint.saved_steps(tmp_path)[1] == [2, 3]
 
 
 def test_a_finished_run_has_nothing_left_to_do(finished, capsys):
