@@ -38,9 +38,9 @@ def get_config(arg: str = "full") -> ConfigDict:
     }
 
     if arg == "demo":
-        config.steps = 1600
+        config.steps = 2000
         config.image_size = 64
-        config.model.channels = 24
+        config.model.channels = 16
         config.model.blocks = 2
         config.model.global_layers = 5
         config.model.local_layers = 4
