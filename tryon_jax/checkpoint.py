@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
@@ -18,6 +19,8 @@ from tryon_jax.system import State
 
 SAVED = ("step", "key", "params", "variables", "opt", "ema")
 SAMPLED = ("step", "params", "variables", "ema")
+COPIED = 4  # GiB; a larger state on a CPU is written from where it is: a copy might not fit
+AT_ONCE = 4  # GB read or written at a time; not less than the largest array
 
 
 class CheckpointError(OSError):
@@ -31,15 +34,31 @@ class Checkpointer:
       workdir: the run's folder.
       latest: newest checkpoints to keep.
       every: checkpoints at multiples of this step are kept for good.
+      asynchronous: copy the state at once and write it while training goes on; see `can_copy`.
     """
 
-    def __init__(self, workdir: str | os.PathLike[str], *, latest: int, every: int) -> None:
+    def __init__(
+        self,
+        workdir: str | os.PathLike[str],
+        *,
+        latest: int,
+        every: int,
+        asynchronous: bool = True,
+    ) -> None:
         self.folder = _folder(workdir)
         policy = checkpoint_managers.AnyPreservationPolicy(
             [checkpoint_managers.LatestN(latest), checkpoint_managers.EveryNSteps(every)]
         )
-        options = ocp.CheckpointManagerOptions(preservation_policy=policy)
-        self._manager = ocp.CheckpointManager(self.folder, options=options)
+        options = ocp.CheckpointManagerOptions(
+            preservation_policy=policy, enable_async_checkpointing=asynchronous
+        )
+        handlers = {
+            "state": ocp.StandardCheckpointHandler(
+                save_concurrent_gb=AT_ONCE, restore_concurrent_gb=AT_ONCE
+            ),
+            "memory": ocp.JsonCheckpointHandler(),
+        }
+        self._manager = ocp.CheckpointManager(self.folder, options=options, item_handlers=handlers)
 
     def __enter__(self) -> Checkpointer:
         return self
@@ -89,7 +108,15 @@ class Checkpointer:
         )
         with _explained(self.folder / str(step)):
             found = self._manager.restore(step, args=args)
-        return _fill(template, found["state"]), dict(found["memory"])
+        # a CPU shares the memory that was read, and what is shared cannot be donated: copy it
+        owned = jax.tree.map(jnp.copy, found["state"])
+        return _fill(template, owned), dict(found["memory"])
+
+
+def can_copy(template: State) -> bool:
+    """Whether to save asynchronously: on accelerators always, on a CPU if a copy is small."""
+    size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(_plain(template, SAVED)))
+    return jax.default_backend() != "cpu" or size <= COPIED * 2**30
 
 
 def saved_steps(workdir: str | os.PathLike[str]) -> tuple[Path, list[int]]:

@@ -56,6 +56,9 @@ def place(batch: Mapping[str, np.ndarray], *, mesh: Mesh) -> dict[str, jax.Array
 def place_whole(tree: Any, *, mesh: Mesh) -> Any:
     """Arrays that every process has in full, on every device."""
     target = replicated(mesh)
+    if jax.process_count() == 1:
+        # not through NumPy: a CPU would share its memory, and what is shared cannot be donated
+        return jax.device_put(tree, target)
 
     def place_one(x: jax.Array) -> jax.Array:
         if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):

@@ -19,7 +19,7 @@ from ml_collections import ConfigDict
 
 from data_pipelines.prepare import DataError
 from tryon_jax import describe, forecast, record, sharding
-from tryon_jax.checkpoint import Checkpointer
+from tryon_jax.checkpoint import Checkpointer, can_copy
 from tryon_jax.journal import Journal
 from tryon_jax.progress import Progress
 from tryon_jax.reporting import Reporter, markdown_table
@@ -88,7 +88,12 @@ def _run(setup: Setup, workdir: Path, progress: Progress, *, smaller: str, profi
         stop = stack.enter_context(Stop())
         keep = config.checkpoint
         checkpoints = stack.enter_context(
-            Checkpointer(workdir, latest=keep.latest, every=keep.every)
+            Checkpointer(
+                workdir,
+                latest=keep.latest,
+                every=keep.every,
+                asynchronous=can_copy(setup.template),
+            )
         )
         state, values, start = _start(setup, checkpoints, progress)
         if start >= config.steps:
@@ -140,7 +145,7 @@ def _loop(
         state, metrics = step(state, batch)
         journal.add(metrics)
         under_way.append(metrics)
-        if len(under_way) > AHEAD:
+        if len(under_way) > AHEAD or done == start + 1:
             jax.block_until_ready(under_way.popleft())
         journal.write_row_if_due()
         journal.show_if_due(state)
