@@ -83,6 +83,18 @@ def check_argument(arg: str, variants: tuple[str, ...]) -> None:
         raise ValueError(f"the config has the variants {', '.join(variants)}; got {arg!r}")
 
 
+def shorten(config: ConfigDict) -> None:
+    """What every demo variant shares: minutes on a CPU, and enough steps to see it learn."""
+    config.steps = 2000
+    config.image_size = 64
+    config.data.enlarge = 6
+    config.ema.decay = 0.99
+    config.report.scalars = 25
+    config.report.pictures = 250
+    config.checkpoint.steps = 500
+    config.checkpoint.minutes = 2.0
+
+
 def shrink(config: ConfigDict) -> None:
     """What every smoke variant shares: seconds on a CPU, a few steps, a picture and a save."""
     config.steps = 4

@@ -44,17 +44,10 @@ def get_config(arg: str = "paper") -> ConfigDict:
     config.weights.disc = {"adv": 1.0}  # add "penalty": 10.0 with wgangp for a gradient penalty
 
     if arg == "demo":
-        config.steps = 1500
-        config.image_size = 64
+        base.shorten(config)
         config.model.generator = "resnet_6blocks"
         config.model.channels = 16
         config.model.disc_channels = 16
-        config.data.enlarge = 6
-        config.ema.decay = 0.99
-        config.report.scalars = 25
-        config.report.pictures = 250
-        config.checkpoint.steps = 500
-        config.checkpoint.minutes = 2.0
     if arg == "smoke":
         base.shrink(config)
         config.model.generator = "resnet_6blocks"

@@ -41,20 +41,13 @@ def get_config(arg: str = "full") -> ConfigDict:
     }
 
     if arg == "demo":
-        config.steps = 2000
-        config.image_size = 64
+        base.shorten(config)
         config.model.channels = 16
         config.model.blocks = 2
         config.model.global_layers = 5
         config.model.local_layers = 4
         config.optim.lr = 5e-4
         config.weights.gen.cam = 100.0  # so few steps: let cycle and identity be heard
-        config.data.enlarge = 6
-        config.ema.decay = 0.99
-        config.report.scalars = 25
-        config.report.pictures = 250
-        config.checkpoint.steps = 500
-        config.checkpoint.minutes = 2.0
     if arg == "smoke":
         base.shrink(config)
         config.model.channels = 4

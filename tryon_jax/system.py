@@ -9,6 +9,7 @@ through the stored forward pass, so nothing is computed twice and nothing is thr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -119,18 +120,14 @@ def adversarial(
         networks = {**state.params, **state.ema, **state.frozen}
         return module.apply({"params": networks, **state.variables}, batch, method="sample")
 
-    def table(batch: Shapes) -> str:
-        key = jax.random.key(0)
-        width = {"width": 160, "force_terminal": False}
-        return module.tabulate(
-            {"params": key, "noise": key},
-            {k: jnp.zeros(x.shape, x.dtype) for k, x in batch.items()},
-            console_kwargs=width,
-            method=_everything,
-        )
-
     return System(
-        init, train_step, sample, module.strips, module.directions, module.multiple, table
+        init,
+        train_step,
+        sample,
+        module.strips,
+        module.directions,
+        module.multiple,
+        table=partial(_table, module),
     )
 
 
@@ -178,6 +175,16 @@ def _init(rules: _Rules, *, key: jax.Array, batch: Batch) -> State:
         },
         ema={name: jax.tree.map(jnp.copy, params[name]) for name in averaged},
         frozen={name: networks[name] for name in networks if name not in params},
+    )
+
+
+def _table(module: Any, batch: Shapes) -> str:
+    key = jax.random.key(0)
+    return module.tabulate(
+        {"params": key, "noise": key},
+        {name: jnp.zeros(x.shape, x.dtype) for name, x in batch.items()},
+        console_kwargs={"width": 160, "force_terminal": False},
+        method=_everything,
     )
 
 

@@ -46,12 +46,9 @@ print(json.dumps({"losses": max(gaps.values()), "variables": max(moves, default=
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "fields"),
-    [
-        ("cyclegan", {"model__norm": "batch"}),
-        pytest.param("ugatit", {}, marks=pytest.mark.slow),
-    ],
+    ("name", "fields"), [("cyclegan", {"model__norm": "batch"}), ("ugatit", {})]
 )
 def test_four_devices_match_one(name, fields):
     """Losses, gradient norms, batch statistics, spectral vectors and the image pool."""

@@ -8,6 +8,8 @@ import pytest
 from tests.smoke.runs import smoke
 from tryon_jax.setup import make_system
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def steps():

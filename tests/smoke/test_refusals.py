@@ -115,25 +115,6 @@ def test_a_number_that_is_not_finite_stops_with_its_name_and_keeps_the_checkpoin
     assert all(step < first for step in steps)
 
 
-def test_a_full_disk_at_a_save_is_said(tmp_path, monkeypatch):
-    def full(*_, **__):
-        raise ValueError("RESOURCE_EXHAUSTED: Error writing: No space left on device")
-
-    monkeypatch.setattr(checkpoint.ocp.CheckpointManager, "save", full)
-    with pytest.raises(checkpoint.CheckpointError, match=r"free some space.*resume from"):
-        run(smoke("cyclegan"), tmp_path)
-
-
-def test_a_damaged_checkpoint_is_named(tmp_path):
-    config = smoke("cyclegan")
-    assert run(config, tmp_path) == training.DONE
-    for part in (tmp_path / "checkpoints" / "4" / "state").rglob("*"):
-        if part.is_file():
-            part.write_bytes(b"")
-    with pytest.raises(checkpoint.CheckpointError, match="checkpoints/4"):
-        run(config, tmp_path)
-
-
 def test_an_unreadable_picture_is_skipped_counted_and_shown(tmp_path, capsys):
     make_pictures(tmp_path / "set", trainA=3, trainB=3, testA=1, testB=1)
     (tmp_path / "set" / "trainA" / "1.png").write_bytes(b"broken")

@@ -70,6 +70,7 @@ def deliver_signal_at_step(monkeypatch, step):
     monkeypatch.setattr(stream.Batches, "__next__", next_batch)
 
 
+@pytest.mark.slow
 def test_rows_between_saves_are_those_of_an_uninterrupted_run(tmp_path, monkeypatch):
     """A mean over steps 1-4 is the same if the run stopped after step 3."""
     fields = {"report__scalars": 4, "checkpoint__steps": 3}
@@ -82,6 +83,7 @@ def test_rows_between_saves_are_those_of_an_uninterrupted_run(tmp_path, monkeypa
     assert rows(tmp_path / "cut") == rows(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_it_saves_by_minutes_too(tmp_path):
     config = smoke("cyclegan", steps=3, checkpoint__minutes=0.0, checkpoint__steps=1000)
     assert run(config, tmp_path) == DONE
