@@ -47,7 +47,7 @@ def get_config(arg: str = "full") -> ConfigDict:
         config.model.global_layers = 5
         config.model.local_layers = 4
         config.optim.lr = 5e-4
-        config.weights.gen.cam = 100.0  # so few steps: let cycle and identity be heard
+        config.weights.gen["cam"] = 100.0  # so few steps: let cycle and identity be heard
     if arg == "smoke":
         base.shrink(config)
         config.model.channels = 4
