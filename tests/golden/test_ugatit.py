@@ -172,6 +172,7 @@ def test_training(path):
         config.model.channels = golden.meta["config"]["ch"]
         config.model.blocks = golden.meta["config"]["n_res"]
         config.ema.decay = 0.0
+        config.optim.policy = "linear" if golden.meta["config"]["decay_flag"] else "constant"
     game = ugatit.make(config)
     real = [
         {f"real_{d.lower()}": nhwc(golden.arrays[f"in/step{k}/real_{d}"]) for d in "AB"}
