@@ -26,8 +26,8 @@ class Forecast(NamedTuple):
 def forecast(step: Compiled) -> Forecast:
     """Reads a compiled step, and measures this device's speed for a moment.
 
-    The time is the step's FLOPs over the speed of a plain convolution: real steps take once to
-    three times that.
+    The time is the step's FLOPs over the speed of one large convolution, and so a lower bound:
+    steps were measured to take 3 to 7 times that on a CPU, the small ones most.
     """
     memory: Any = step.memory_analysis()
     peak = (
