@@ -1,0 +1,1 @@
+"""Scores of pictures; each module names its convention, because values of others do not compare."""
