@@ -18,8 +18,10 @@ from ml_collections import ConfigDict
 
 from tryon_jax import describe, grids, sharding
 from tryon_jax.checkpoint import Checkpointer
-from tryon_jax.setup import Setup, UsageError, compile_step, fresh_state, set_up
+from tryon_jax.setup import Setup, UsageError, compile_step, set_up
+from tryon_jax.stages import stage_config
 from tryon_jax.system import State
+from tryon_jax.weights import fresh_state
 
 STEPS = 2
 
@@ -39,15 +41,23 @@ def check(config: ConfigDict, *, file: Path) -> int:
       setup.UsageError: if the file has no smoke variant.
     """
     if config.data.root or config.data.source != "auto":
-        pipeline = set_up(config).pipeline
+        pipeline = set_up(_runs(config)[0]).pipeline
         print(pipeline.summary(), pipeline.report.text() if pipeline.report else "", sep="\n")
-    setup = set_up(_smoke(file))
-    print(describe.device(setup.config), setup.system.table(setup.batch), sep="\n")
-    broken = list(_broken_promises(setup, grid=Path("runs") / "check" / f"{file.stem}.png"))
+    broken = []
+    for smoke in _runs(_smoke(file)):
+        setup = set_up(smoke)
+        print(describe.device(setup.config), setup.system.table(setup.batch), sep="\n")
+        name = file.stem if smoke.system == file.stem else f"{file.stem}_{smoke.system}"
+        broken += _broken_promises(setup, grid=Path("runs") / "check" / f"{name}.png")
     for line in broken:
         print(f"BROKEN  {line}")
     print(f"check of {file}: {f'{len(broken)} promises broken' if broken else 'all well'}")
     return 2 if broken else 0
+
+
+def _runs(config: ConfigDict) -> list[ConfigDict]:
+    """The config of each stage, or the one config."""
+    return [stage_config(config, name) for name in config.order] or [config]
 
 
 def _smoke(file: Path) -> ConfigDict:

@@ -1,7 +1,7 @@
 """Saving and restoring the state: asynchronous, atomic, newest k and every n-th kept.
 
-The only room that knows Orbax. A checkpoint holds the whole state but for frozen networks, whose
-weights come from files of their own, and a small JSON of what the loop remembers.
+The only room that knows Orbax. A checkpoint holds the whole state, frozen networks too (the files
+they came from may be gone when a run resumes), and a small JSON of what the loop remembers.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from orbax.checkpoint import checkpoint_managers
 
 from tryon_jax.system import State
 
-SAVED = ("step", "key", "params", "variables", "opt", "ema")
-SAMPLED = ("step", "params", "variables", "ema")
+SAVED = ("step", "key", "params", "variables", "opt", "ema", "frozen")
+SAMPLED = ("step", "params", "variables", "ema", "frozen")
 COPIED = 4  # GiB; a larger state on a CPU is written from where it is: a copy might not fit
 AT_ONCE = 4  # GB read or written at a time; not less than the largest array
 
@@ -97,7 +97,7 @@ class Checkpointer:
         """The state of a step on the devices that the template names, and the loop's memory.
 
         Args:
-          template: the state as `jax.ShapeDtypeStruct`s with shardings; frozen networks stay.
+          template: the state as `jax.ShapeDtypeStruct`s with shardings.
           step: one of `steps()`.
 
         Raises:

@@ -14,10 +14,10 @@ from ml_collections import ConfigDict
 from PIL import Image
 
 from data_pipelines import ops, sources
-from tryon_jax import grids, record, sharding
-from tryon_jax.checkpoint import restore_sampled, saved_steps
-from tryon_jax.setup import UsageError, batch_template, make_system
+from tryon_jax import grids, sharding
+from tryon_jax.setup import UsageError, batch_template
 from tryon_jax.system import State, System
+from tryon_jax.weights import trained
 
 Translate = Callable[[np.ndarray], np.ndarray]  # float32 [1, H, W, 3] in [-1, 1] to the same
 
@@ -54,15 +54,11 @@ def infer(workdir: str | os.PathLike[str], options: Options) -> int:
       FileNotFoundError: if the folder holds no run.
     """
     jobs = _jobs(options)
-    if not str(workdir):
-        raise UsageError("--mode=infer needs the folder of a run: --workdir=runs/NAME")
-    config = record.read(workdir)
-    system = make_system(config)
+    config, system, state, origin = trained(workdir, checkpoint=options.checkpoint)
     if options.direction not in system.directions:
         known = ", ".join(system.directions)
         raise UsageError(f"--direction must be one of {known}; got {options.direction!r}")
     size = _size(options.size, config, system)
-    state, origin = load(workdir, config, system, checkpoint=options.checkpoint)
     averaged = bool(state.ema) and options.average
     print(f"weights: {origin}, {'averaged' if averaged else 'as trained'}")
     if not averaged:
@@ -77,34 +73,6 @@ def infer(workdir: str | os.PathLike[str], options: Options) -> int:
         _save(target, answer)
     print(f"wrote {len(jobs)} picture{'s' * (len(jobs) > 1)}: {options.output}")
     return 0
-
-
-def load(
-    workdir: str | os.PathLike[str], config: ConfigDict, system: System, *, checkpoint: str
-) -> tuple[State, str]:
-    """The networks of a run, and where they come from.
-
-    Args:
-      workdir: of the run.
-      config: its record.
-      system: made from it.
-      checkpoint: "latest", or a step.
-
-    Raises:
-      setup.UsageError: if there is no such checkpoint.
-    """
-    folder, steps = saved_steps(workdir)
-    wanted = str(steps[-1]) if steps and checkpoint == "latest" else checkpoint
-    if wanted not in map(str, steps):
-        raise UsageError(
-            f"--checkpoint={checkpoint}: {folder} holds "
-            f"{', '.join(map(str, steps)) or 'no checkpoint yet; train first'}"
-        )
-    mesh = sharding.data_mesh()
-    batch = batch_template(config, mesh=mesh)
-    shapes = jax.eval_shape(system.init, jax.random.key(0), batch)
-    template = sharding.whole_template(shapes, mesh=mesh)
-    return restore_sampled(folder / wanted, template), f"step {wanted} of {workdir}"
 
 
 def translator(config: ConfigDict, system: System, state: State, *, direction: str) -> Translate:

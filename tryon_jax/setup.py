@@ -44,12 +44,12 @@ def set_up(config: ConfigDict) -> Setup:
     mesh = sharding.data_mesh()
     _check_fields(config, mesh)
     system = make_system(config)
-    pipelines = _import("data_pipelines", config.data.pipeline, field="data.pipeline")
     batch = batch_template(config, mesh=mesh)
     state = jax.eval_shape(system.init, jax.random.key(0), batch)
     jax.eval_shape(system.train_step, state, batch)
+    _check_frozen(config, state)
     template = sharding.whole_template(state, mesh=mesh)
-    return Setup(config, system, pipelines.load(config), mesh, template, batch)
+    return Setup(config, system, pipeline(config), mesh, template, batch)
 
 
 def require(platform: str) -> None:
@@ -75,6 +75,16 @@ def make_system(config: ConfigDict) -> System:
     return _import("tryon_jax.systems", config.system, field="system").make(config)
 
 
+def pipeline(config: ConfigDict) -> Any:
+    """The checked data of a config: what `load` of its module in data_pipelines gives.
+
+    Raises:
+      ValueError: if there is no such module.
+      data_pipelines.prepare.DataError: if the data cannot be used.
+    """
+    return _import("data_pipelines", config.data.pipeline, field="data.pipeline").load(config)
+
+
 def batch_template(config: ConfigDict, *, mesh: Mesh) -> dict[str, jax.ShapeDtypeStruct]:
     """Shapes of a global batch, cut over the devices."""
     pipelines = _import("data_pipelines", config.data.pipeline, field="data.pipeline")
@@ -83,13 +93,6 @@ def batch_template(config: ConfigDict, *, mesh: Mesh) -> dict[str, jax.ShapeDtyp
         key: jax.ShapeDtypeStruct(shape, np.float32, sharding=cut)
         for key, shape in pipelines.spec(config).items()
     }
-
-
-def fresh_state(setup: Setup) -> State:
-    """Initial networks from the config's seed, the same on every device and process."""
-    batch = {key: np.zeros(x.shape, x.dtype) for key, x in setup.batch.items()}
-    state = jax.jit(setup.system.init)(jax.random.key(setup.config.seed), batch)
-    return sharding.place_whole(state, mesh=setup.mesh)
 
 
 def compile_step(setup: Setup) -> Compiled:
@@ -114,6 +117,14 @@ def _check_fields(config: ConfigDict, mesh: Mesh) -> None:
     if not 0 <= config.ema.decay < 1:
         raise ValueError(f"ema.decay must be in [0, 1), got {config.ema.decay}")
     sharding.check_batch(config.batch_size, mesh=mesh, accumulate=config.accumulate)
+
+
+def _check_frozen(config: ConfigDict, state: State) -> None:
+    if missing := sorted(set(state.frozen) - set(config.frozen)):
+        raise KeyError(
+            f"nobody trains {', '.join(missing)}: config.frozen must say where the weights come "
+            f"from; it names {', '.join(config.frozen) or 'none'}"
+        )
 
 
 def _import(package: str, name: str, *, field: str) -> Any:

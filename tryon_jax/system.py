@@ -23,6 +23,7 @@ Tree = Any  # nested dicts of arrays
 Batch = Mapping[str, jax.Array]
 Shapes = Mapping[str, jax.ShapeDtypeStruct]  # of a batch
 Metrics = dict[str, jax.Array]
+Reader = Callable[[str], Mapping[str, Tree]]  # a path, or "", to variables by collection
 
 
 class State(NamedTuple):
@@ -37,7 +38,7 @@ class State(NamedTuple):
     variables: dict[str, Tree]  # by collection, then network: statistics, spectral vectors, pools
     opt: dict[str, Tree]  # by player
     ema: dict[str, Tree]  # by network: averaged copies of the sampled networks; may be empty
-    frozen: dict[str, Tree]  # by network: read by losses, never moved, not in checkpoints
+    frozen: dict[str, Tree]  # by network: read by losses and `sample`, never moved
 
 
 class System(NamedTuple):
@@ -49,6 +50,9 @@ class System(NamedTuple):
     strips: Mapping[str, tuple[str, ...]]  # picture grids by name: the keys of `sample`, top down
     directions: Mapping[str, tuple[str, str]]  # inference: name to (key in, key out)
     multiple: int  # inference: sides must be multiples of it; 0: only the training size
+    sampled: tuple[str, ...]  # networks that `sample` runs
+    scores: Mapping[str, tuple[str, str, str]]  # by name: metric, key of `sample`, key of the truth
+    readers: Mapping[str, Reader]  # by frozen network: what reads its weights from a file
     table: Callable[[Shapes], str]  # layers, shapes, numbers of parameters, for people
 
 
@@ -61,10 +65,11 @@ class Game(Protocol):
 
     players: Mapping[str, tuple[str, ...]]  # who moves which networks, in the order of play
     maker: str  # the player whose networks `forward` runs
-    sampled: tuple[str, ...]  # networks that `sample` runs: averaged by EMA
+    sampled: tuple[str, ...]  # networks that `sample` runs: those that are moved, averaged by EMA
     strips: Mapping[str, tuple[str, ...]]
     directions: Mapping[str, tuple[str, str]]
     multiple: int
+    scores: Mapping[str, tuple[str, str, str]]
 
     def forward(self, batch: Batch) -> Tree:
         """Everything that the generators make in one step."""
@@ -89,6 +94,7 @@ def adversarial(
     weights: Mapping[str, Mapping[str, float]],
     averaging: Averaging,
     accumulate: int = 1,
+    readers: Mapping[str, Reader] = {},
 ) -> System:
     """The three functions of a paper's module.
 
@@ -100,10 +106,11 @@ def adversarial(
       averaging: of the sampled networks.
       accumulate: parts into which a batch is cut; each player moves by the mean gradient.
         Statistics, spectral vectors and pools advance with each part.
+      readers: of the weights of the networks that no player moves.
 
     Raises:
       ValueError: if players, optimizers and weights are not the same names, or the module's
-        `maker` and `sampled` do not fit its players.
+        `maker` is none of its players.
     """
     _check_names(module, optimizers=optimizers, weights=weights)
     rules = _Rules(module, optimizers, weights, averaging)
@@ -127,6 +134,9 @@ def adversarial(
         module.strips,
         module.directions,
         module.multiple,
+        module.sampled,
+        module.scores,
+        readers,
         table=partial(_table, module),
     )
 
@@ -140,9 +150,6 @@ def _check_names(module: Any, **by_player: Mapping[str, Any]) -> None:
         raise ValueError(
             f"maker must be one of the players {sorted(players)}; got {module.maker!r}"
         )
-    moved = {name for names in players.values() for name in names}
-    if strangers := sorted(set(module.sampled) - moved):
-        raise ValueError(f"sampled networks must be moved by a player; nobody moves {strangers}")
 
 
 class _Rules(NamedTuple):
@@ -160,10 +167,10 @@ def _init(rules: _Rules, *, key: jax.Array, batch: Batch) -> State:
     variables = dict(module.init(streams, batch, method=_everything))
     networks = variables.pop("params")
     played = [name for names in module.players.values() for name in names]
-    if missing := sorted(set(played) - set(networks)):
-        raise ValueError(f"players move networks that the module does not have: {missing}")
+    if missing := sorted({*played, *module.sampled} - set(networks)):
+        raise ValueError(f"players and `sampled` name what the module does not have: {missing}")
     params = {name: networks[name] for name in played}
-    averaged = module.sampled if rules.averaging.decay else ()
+    averaged = [n for n in module.sampled if n in params] if rules.averaging.decay else []
     return State(
         step=jnp.zeros((), jnp.int32),
         key=run_key,

@@ -23,9 +23,10 @@ from tryon_jax.checkpoint import Checkpointer, can_copy
 from tryon_jax.journal import Journal
 from tryon_jax.progress import Progress
 from tryon_jax.reporting import Reporter, markdown_table
-from tryon_jax.setup import Setup, UsageError, compile_step, fresh_state, set_up
+from tryon_jax.setup import Setup, UsageError, compile_step, set_up
 from tryon_jax.stopping import Stop, agreed
 from tryon_jax.system import State
+from tryon_jax.weights import fresh_state
 
 DONE, PREEMPTED = 0, 75  # exit codes
 AHEAD = 2  # steps under way at once; many more deadlock XLA's all-reduce on few CPU cores
@@ -95,7 +96,7 @@ def _run(setup: Setup, workdir: Path, progress: Progress, *, smaller: str, profi
                 asynchronous=can_copy(setup.template),
             )
         )
-        state, values, start = _start(setup, checkpoints, progress)
+        state, values, start = _start(setup, checkpoints, progress, workdir=workdir)
         if start >= config.steps:
             progress.note(f"the run is complete at step {start}: nothing left to do")
             return DONE
@@ -164,7 +165,7 @@ def _loop(
 
 
 def _start(
-    setup: Setup, checkpoints: Checkpointer, progress: Progress
+    setup: Setup, checkpoints: Checkpointer, progress: Progress, *, workdir: Path
 ) -> tuple[State, dict[str, list[float]], int]:
     """The newest checkpoint, or fresh networks."""
     if steps := checkpoints.steps():
@@ -172,7 +173,7 @@ def _start(
             state, memory = checkpoints.restore(setup.template, step=steps[-1])
         return state, memory["values"], steps[-1]
     with progress.timed("drawing the networks"):
-        return fresh_state(setup), {}, 0
+        return fresh_state(setup, workdir=workdir), {}, 0
 
 
 def _compiled(setup: Setup, progress: Progress, *, left: int, smaller: str) -> Compiled:

@@ -18,7 +18,8 @@ jax.config.update("jax_num_cpu_devices", 4)
 import numpy as np
 from tests.smoke.runs import smoke
 from tryon_jax import sharding
-from tryon_jax.setup import compile_step, fresh_state, set_up
+from tryon_jax.setup import compile_step, set_up
+from tryon_jax.weights import fresh_state
 
 name, fields = sys.argv[1], json.loads(sys.argv[2])
 setup = set_up(smoke(name, batch_size=4, **fields))

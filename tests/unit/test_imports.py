@@ -14,8 +14,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 # each room's modules or packages in tryon_jax/, top down
 ROOMS = {
-    "modes": "check evaluate export infer serve train",
-    "run": "journal setup",
+    "modes": "check evaluate export infer prewarp serve stages train try_on",
+    "run": "journal setup weights",
     "services": "checkpoint describe forecast progress reporting grids record files sharding "
     "stopping",
     "metrics": "metrics",
@@ -23,7 +23,7 @@ ROOMS = {
     "systems": "systems",
     "step": "system",
     "networks": "networks",
-    "parts": "heatmap losses optim pool warp",
+    "parts": "heatmap losses optim pictures pool warp",
     "layers": "layers",
 }
 OUTSIDE = {"launch": "launch", "data_pipelines": "data", "configs": "configs"}
@@ -32,11 +32,11 @@ OUTSIDE = {"launch": "launch", "data_pipelines": "data", "configs": "configs"}
 BELOW = {
     "launch": "modes run services data",
     "modes": "run services metrics port step data",
-    "run": "services step",
+    "run": "services port step",
     "services": "step",
     "metrics": "networks layers",
     "port": "",
-    "systems": "step networks parts layers",
+    "systems": "step port networks parts layers",
     "step": "parts layers",
     "networks": "parts layers",
     "parts": "layers",

@@ -33,6 +33,7 @@ class Toy(nn.Module):
     maker = "gen"
     sampled = ("gen",)
     strips = {"a2b": ("real_a", "fake_b")}  # noqa: RUF012
+    scores = {}  # noqa: RUF012
     directions = {"ab": ("real_a", "fake_b")}  # noqa: RUF012
     multiple = 1
 
@@ -317,12 +318,12 @@ class TestErrors:
         with pytest.raises(ValueError, match=r"maker must be one.*'disc', 'gen'.*got 'painter'"):
             build(Orphan())
 
-    def test_sampled_networks_must_be_moved(self):
+    def test_sampled_networks_must_exist(self):
         class Still(Toy):
-            sampled = ("gen", "eye")
+            sampled = ("gen", "ear")
 
-        with pytest.raises(ValueError, match=r"nobody moves \['eye'\]"):
-            build(Still())
+        with pytest.raises(ValueError, match=r"the module does not have: \['ear'\]"):
+            build(Still()).init(jax.random.key(0), pictures())
 
 
 class Shaken(Toy):

@@ -145,3 +145,23 @@ def upsample2(x: jax.Array) -> jax.Array:
     """Nearest-neighbour doubling, [N, H, W, C] to [N, 2 H, 2 W, C], in a form that exports."""
     n, h, w, c = x.shape
     return jnp.broadcast_to(x[:, :, None, :, None], (n, h, 2, w, 2, c)).reshape(n, 2 * h, 2 * w, c)
+
+
+def upsample2_bilinear(x: jax.Array) -> jax.Array:
+    """Bilinear doubling with half-pixel centres, [N, H, W, C] to [N, 2 H, 2 W, C].
+
+    Source: PyTorch's `Upsample(scale_factor=2, mode="bilinear", align_corners=False)`.
+    """
+    return _double(_double(x, axis=1), axis=2)
+
+
+def _double(x: jax.Array, *, axis: int) -> jax.Array:
+    """Each element's two halves lie a quarter nearer to its neighbours; edges are repeated."""
+    length = x.shape[axis]
+    edge = [(0, 0)] * x.ndim
+    edge[axis] = (1, 1)
+    padded = jnp.pad(x, edge, "edge")
+    before = jax.lax.slice_in_dim(padded, 0, length, axis=axis)
+    after = jax.lax.slice_in_dim(padded, 2, length + 2, axis=axis)
+    pair = jnp.stack([0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after], axis + 1)
+    return pair.reshape(*x.shape[:axis], 2 * length, *x.shape[axis + 1 :])

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 GAIN = 0.02  # CycleGAN's init_gain, also the papers' N(0, 0.02)
-SCHEMES = ("pytorch", "normal", "xavier", "kaiming", "orthogonal")
+SCHEMES = ("pytorch", "normal", "normal_kernel", "xavier", "kaiming", "orthogonal")
 
 Initializer = Callable[..., jax.Array]  # (key, shape, dtype=float32)
 
@@ -26,7 +26,7 @@ def kernel_init(name: str, *, transposed: bool = False) -> Initializer:
     """Initialiser of a kernel [..., in, out].
 
     Args:
-      name: pytorch | normal | xavier | kaiming | orthogonal.
+      name: pytorch | normal | normal_kernel | xavier | kaiming | orthogonal.
       transposed: of a transposed convolution, whose fan-in PyTorch counts by its out channels.
 
     Raises:
@@ -45,6 +45,7 @@ def kernel_init(name: str, *, transposed: bool = False) -> Initializer:
             return GAIN * _orthogonal(rng, shape, transposed=transposed)
         deviation = {
             "normal": GAIN,
+            "normal_kernel": GAIN,
             "xavier": GAIN * math.sqrt(2 / (fan_in + fan_out)),
             "kaiming": math.sqrt(2 / fan_in),
         }[name]
@@ -54,8 +55,11 @@ def kernel_init(name: str, *, transposed: bool = False) -> Initializer:
 
 
 def bias_init(name: str, *, fan_in: int) -> Initializer:
-    """Initialiser of a bias [out]: U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for `pytorch`, else zero."""
-    if name != "pytorch":
+    """Initialiser of a bias [out]: U(-1/sqrt(fan_in), 1/sqrt(fan_in)), or zero.
+
+    Zero for all schemes but `pytorch` and `normal_kernel`, which leave PyTorch's default.
+    """
+    if name not in ("pytorch", "normal_kernel"):
         return jax.nn.initializers.zeros
     return _drawn(lambda rng, shape: rng.uniform(-1, 1, shape) / math.sqrt(fan_in))
 

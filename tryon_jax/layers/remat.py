@@ -8,10 +8,10 @@ import jax
 from flax import linen as nn
 
 
-def run(network: nn.Module, x: jax.Array, *, remat: bool, **options: Any) -> Any:
-    """`network(x, **options)`; with `remat` only x is kept for the backward pass."""
+def run(network: nn.Module, *inputs: jax.Array, remat: bool, **options: Any) -> Any:
+    """`network(*inputs, **options)`; with `remat` only they are kept for the backward pass."""
 
-    def call(network: nn.Module, x: jax.Array) -> Any:
-        return network(x, **options)
+    def call(network: nn.Module, *inputs: jax.Array) -> Any:
+        return network(*inputs, **options)
 
-    return (nn.remat(call) if remat else call)(network, x)
+    return (nn.remat(call) if remat else call)(network, *inputs)
