@@ -18,7 +18,7 @@ from data_pipelines.dolls.person import SHOULDER, SIDES, WAIST, Person
 from data_pipelines.dolls.prints import print_marks
 from data_pipelines.dolls.shapes import Strip, lengthened, smooth
 
-_TOP = SHOULDER - 0.22  # upper edge of the printed cloth
+BODICE_TOP = SHOULDER - 0.22  # upper edge of the printed cloth
 _SIDE = -1.62  # lower end of the armhole
 # From the middle of the front to the shoulder: (share of the shoulder's half width, height).
 _NECKLINES = {
@@ -32,27 +32,93 @@ _NECKLINES = {
 _COLLAR = ((0.31, -2.22), (0.17, -2.07), (0.02, -1.9), (0.16, -1.76), (0.36, -2.0), (0.4, -2.14))
 
 
+def bodice_strips(
+    garment: Garment, person: Person, *, joints: dict[str, np.ndarray]
+) -> dict[str, Strip]:
+    """The cloth of a top or dress on a person: "bodice" and, if any, "{side}_sleeve".
+
+    Args:
+      garment: a top or a dress.
+      person: who wears it.
+      joints: the person's joints.
+    """
+    found = {"bodice": trunk_strip(garment, person, top=BODICE_TOP, bottom=garment.hem)}
+    for side in SIDES if garment.sleeve > 0.0 else ():
+        places = arm_joints(joints, side)
+        bare = arm_strip(person.build, places, stop=garment.sleeve, ease=garment.ease)
+        found[f"{side}_sleeve"] = Strip(bare.left, bare.right, sag=0.03)
+    return found
+
+
 def bodice_parts(
-    garment: Garment, person: Person, *, joints: dict[str, np.ndarray], layer: str
+    garment: Garment, person: Person, *, strips: dict[str, Strip], layer: str
 ) -> list[Part]:
     """Bodice, collar and sleeves of a top, or the whole of a dress.
 
     Args:
       garment: a top or a dress.
       person: who wears it.
-      joints: the person's joints.
+      strips: its cloth, see `bodice_strips`.
       layer: where the bodice lies, see `parts.LAYERS`.
     """
-    parts = [_bodice(garment, person, layer=layer)]
+    parts = [_bodice(garment, person, strips["bodice"], layer=layer)]
     if garment.neckline == "collar":
         parts += [_collar(garment, person, side=side) for side in SIDES]
     if garment.sleeve > 0.0:
-        parts += [_sleeve(garment, person, joints=joints, side=side) for side in SIDES]
+        parts += [_sleeve(garment, person, strips[f"{side}_sleeve"], side=side) for side in SIDES]
     return parts
 
 
-def _bodice(garment: Garment, person: Person, *, layer: str) -> Part:
-    cloth = trunk_strip(garment, person, top=_TOP, bottom=garment.hem)
+def neck_part(garment: Garment, person: Person) -> Part:
+    """The inside of the back of a top or dress, seen through the neckline where no neck is.
+
+    Args:
+      garment: a top or a dress.
+      person: who wears it; the part lies behind that person's neck.
+    """
+    neckline = np.array(_NECKLINES[garment.neckline])
+    side, high = neckline[-1]
+    middle = _nape(garment)
+    back = np.array([(0.0, middle), (0.6 * side, middle - 0.01), (side, high)])
+    size = (person.build.shoulder, 1.0)
+    half = np.concatenate([smooth(back * size), smooth(neckline * size)[-2::-1]])
+    outline = person.pose.posed(np.concatenate([half, half[::-1] * (-1.0, 1.0)]))
+    dark = mixed(garment.colour, (34, 28, 40), share=0.3)
+    rim = np.concatenate([outline[-13:], outline[:13]])  # the back, from left to right
+    return Part("neck", "trunk", outline, dark, "cloth", (rim,))
+
+
+def neck_points(garment: Garment, person: Person) -> np.ndarray:
+    """Middle of the neckline's back, then its front from left to right: float [6, 2]."""
+    front = np.array(_NECKLINES[garment.neckline])
+    points = np.concatenate([[(0.0, _nape(garment))], front[::-1] * (-1.0, 1.0), front[1:]])
+    return person.pose.posed(points * (person.build.shoulder, 1.0))
+
+
+def armhole_points(garment: Garment, person: Person) -> np.ndarray:
+    """Upper and lower end of the armhole on the right of the picture, upright: float [2, 2]."""
+    return _armhole(garment, person)[[0, -1]]
+
+
+def _nape(garment: Garment) -> float:
+    """Height of the middle of the neckline's back."""
+    (_, low), *_, (_, high) = _NECKLINES[garment.neckline]
+    return high + max(0.06, 0.3 * (low - high))
+
+
+def _armhole(garment: Garment, person: Person) -> np.ndarray:
+    """From the shoulder down on the right of the picture, upright: float [3, 2]."""
+    build = person.build
+    if garment.neckline == "straps":
+        hole = [(0.64 * build.shoulder, -2.07), (0.66 * build.shoulder, -1.8), (build.chest, _SIDE)]
+    else:
+        shoulder = build.shoulder if garment.sleeve else 0.76 * build.shoulder
+        hole = [(shoulder - 0.1, SHOULDER - 0.05), (shoulder - 0.03, -1.8)]
+        hole.append((build.chest + 0.02, _SIDE))
+    return np.array(hole)
+
+
+def _bodice(garment: Garment, person: Person, cloth: Strip, *, layer: str) -> Part:
     outline = _bodice_outline(garment, person)
     return Part(
         garment.category,
@@ -61,7 +127,7 @@ def _bodice(garment: Garment, person: Person, *, layer: str) -> Part:
         garment.colour,
         "cloth",
         closed(outline),
-        print_marks(cloth, garment.print, chest=SHOULDER + 0.62 - _TOP),
+        print_marks(cloth, garment.print, chest=SHOULDER + 0.62 - BODICE_TOP),
         _bodice_seams(garment, cloth),
         _bodice_folds(garment, cloth, side=1.0 if person.pose.sway > 0 else -1.0),
     )
@@ -69,14 +135,9 @@ def _bodice(garment: Garment, person: Person, *, layer: str) -> Part:
 
 def _bodice_outline(garment: Garment, person: Person) -> np.ndarray:
     """Neckline, armholes, sides and hem: float [K, 2]."""
-    build, pose = person.build, person.pose
-    neck = smooth(np.array(_NECKLINES[garment.neckline]) * (build.shoulder, 1.0))
-    shoulder = build.shoulder if garment.sleeve else 0.76 * build.shoulder
-    hole = [(shoulder - 0.1, SHOULDER - 0.05), (shoulder - 0.03, -1.8), (build.chest + 0.02, _SIDE)]
-    if garment.neckline == "straps":
-        hole = [(0.64 * build.shoulder, -2.07), (0.66 * build.shoulder, -1.8), (build.chest, _SIDE)]
-    half = np.concatenate([neck, smooth(hole)[:-1]])
-    left, right = pose.posed(half), pose.posed(half * (-1.0, 1.0))
+    neck = smooth(np.array(_NECKLINES[garment.neckline]) * (person.build.shoulder, 1.0))
+    half = np.concatenate([neck, smooth(_armhole(garment, person))[:-1]])
+    left, right = person.pose.posed(half), person.pose.posed(half * (-1.0, 1.0))
     sides = trunk_strip(garment, person, top=_SIDE, bottom=garment.hem)
     hem = sides.across(sides.length)[::-1]
     return np.concatenate([left, sides.right, hem, sides.left[::-1], right[:0:-1]])
@@ -84,18 +145,18 @@ def _bodice_outline(garment: Garment, person: Person) -> np.ndarray:
 
 def _bodice_seams(garment: Garment, cloth: Strip) -> tuple[np.ndarray, ...]:
     if garment.category == "dress":
-        seams = [cloth.across(WAIST - _TOP + 0.02)]
+        seams = [cloth.across(WAIST - BODICE_TOP + 0.02)]
     else:
         seams = [cloth.across(cloth.length - 0.07)]
     if garment.neckline == "collar":
-        stop = cloth.length if garment.category == "top" else WAIST - _TOP
+        stop = cloth.length if garment.category == "top" else WAIST - BODICE_TOP
         seams.append(cloth.at(np.zeros(8), np.linspace(0.32, stop, 8)))
     return tuple(seams)
 
 
 def _bodice_folds(garment: Garment, cloth: Strip, *, side: float) -> tuple[np.ndarray, ...]:
     """Creases at waist and armpits; `side` is that of the hip that stands out."""
-    waist, chest = WAIST - _TOP, SHOULDER + 0.34 - _TOP
+    waist, chest = WAIST - BODICE_TOP, SHOULDER + 0.34 - BODICE_TOP
     lines = [  # (u, u, v, v) from the edge inwards
         (0.98, 0.3, waist + 0.16, waist),
         (0.98, 0.35, waist - 0.1, waist - 0.16),
@@ -118,10 +179,8 @@ def _collar(garment: Garment, person: Person, *, side: str) -> Part:
     return Part(f"{side}_collar", "trim", outline, colour, "cloth", closed(outline))
 
 
-def _sleeve(garment: Garment, person: Person, *, joints: dict[str, np.ndarray], side: str) -> Part:
-    sign, places = SIDES[side], arm_joints(joints, side)
-    bare = arm_strip(person.build, places, stop=garment.sleeve, ease=garment.ease)
-    strip = Strip(bare.left, bare.right, sag=0.03)
+def _sleeve(garment: Garment, person: Person, strip: Strip, *, side: str) -> Part:
+    sign = SIDES[side]
     rim = np.concatenate([strip.left, strip.across(strip.length)[1:-1], strip.right[::-1]])
     elbow = 0.55 * strip.length
     rows = [(elbow + shift, -0.95 * sign) for shift in (-0.08, 0.05, 0.16)]

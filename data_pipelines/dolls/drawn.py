@@ -13,7 +13,7 @@ from data_pipelines.dolls.parts import Colour, Part
 from data_pipelines.dolls.scene import Scene
 
 _INK = (38, 28, 44)
-_OUTLINE, _DETAIL = 0.0085, 0.0042  # width of the lines as a share of the picture's side
+_OUTLINE, _DETAIL = 0.0085, 0.0042  # width of the lines as a share of the picture's height
 
 
 class Drawn:
@@ -38,13 +38,15 @@ class Drawn:
         """Lines in ink."""
         self._ink(canvas, part.seams, share=0.8 * _OUTLINE)
 
-    def finish(self, canvas: Canvas, *, size: int, noise: np.random.Generator) -> np.ndarray:
+    def finish(
+        self, canvas: Canvas, *, height: int, width: int, noise: np.random.Generator
+    ) -> np.ndarray:
         """The drawing as it is; it has no grain."""
         del noise
-        return np.asarray(canvas.image.resize((size, size), Image.Resampling.HAMMING))
+        return np.asarray(canvas.image.resize((width, height), Image.Resampling.HAMMING))
 
     def _ink(self, canvas: Canvas, lines: tuple[np.ndarray, ...], *, share: float) -> None:
-        width = share * canvas.image.width
+        width = share * canvas.image.height
         pen = ImageDraw.Draw(canvas.image)
         for line in lines:
             stroke(pen, canvas.pixels(line), colour=_INK, width=width)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -115,16 +115,47 @@ def draw_outfit(rng: np.random.Generator, *, skirts: float) -> Outfit:
     else:
         top = _draw_top(rng)
         garments = (top, _draw_bottom(rng, kind, plain=top.print.kind != "plain"))
+    return _outfit(rng, garments, tucked=0.75 if kind == "skirt" else 0.3)
+
+
+def draw_separates(rng: np.random.Generator, *, skirts: float) -> Outfit:
+    """An outfit of a top and what is worn below, from a generator.
+
+    Args:
+      rng: the source of chance.
+      skirts: share of skirts among the outfits, in [0, 1].
+    """
+    chances = [0.75 * (1.0 - skirts), 0.25 * (1.0 - skirts), skirts]
+    kind = str(rng.choice(["trousers", "shorts", "skirt"], p=chances))
+    top = _draw_top(rng, sleeves=(0.32, 0.46, 0.22))
+    garments = (top, _draw_bottom(rng, kind, plain=top.print.kind != "plain"))
+    return _outfit(rng, garments, tucked=0.4 if kind == "skirt" else 0.1)
+
+
+def draw_plain_top(rng: np.random.Generator) -> Garment:
+    """A top without print, from a generator."""
+    top = _draw_top(rng)
+    return replace(top, print=replace(top.print, kind="plain"))
+
+
+def draw_plain_bottom(rng: np.random.Generator) -> Garment:
+    """Trousers, shorts or a skirt without print, from a generator."""
+    return _draw_bottom(rng, str(rng.choice(["trousers", "shorts", "skirt"])), plain=True)
+
+
+def _outfit(rng: np.random.Generator, garments: tuple[Garment, ...], *, tucked: float) -> Outfit:
     return Outfit(
         garments=garments,
-        tucked=bool(rng.random() < (0.75 if kind == "skirt" else 0.3)),
+        tucked=bool(rng.random() < tucked),
         shoes=_pick(rng, _LEATHER),
         boots=bool(rng.random() < 0.3),
     )
 
 
-def _draw_top(rng: np.random.Generator) -> Garment:
-    sleeve = _draw_sleeve(rng, (0.25, 0.43, 0.32))
+def _draw_top(
+    rng: np.random.Generator, *, sleeves: tuple[float, float, float] = (0.25, 0.43, 0.32)
+) -> Garment:
+    sleeve = _draw_sleeve(rng, sleeves)
     colour = _pick(rng, _BRIGHT if rng.random() < 0.65 else _QUIET)
     return Garment(
         category="top",

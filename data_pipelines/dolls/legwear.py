@@ -19,9 +19,29 @@ _SKIRT_BELT = WAIST + 0.12
 _SOLE = ((-0.25, 0.3), (0.0, 0.325), (0.25, 0.3), (0.25, 0.5), (-0.25, 0.5))
 
 
-def skirt(garment: Garment, person: Person, *, layer: str) -> Part:
+def legwear_strips(
+    garment: Garment, person: Person, *, joints: dict[str, np.ndarray]
+) -> dict[str, Strip]:
+    """The cloth worn below on a person: "skirt", or "seat" and "{side}_leg".
+
+    Args:
+      garment: a skirt, trousers or shorts.
+      person: who wears it.
+      joints: the person's joints.
+    """
+    if garment.category == "skirt":
+        return {"skirt": trunk_strip(garment, person, top=_SKIRT_BELT, bottom=garment.hem)}
+    stop = 1.97 if garment.category == "trousers" else (garment.hem - HIP - 0.1) / 1.4
+    fit = {"stop": stop, "ease": garment.ease, "flare": garment.flare}
+    seat = trunk_strip(replace(garment, flare=0.0), person, top=TROUSER_BELT, bottom=HIP)
+    legs = {
+        f"{side}_leg": leg_strip(person.build, leg_joints(joints, side), **fit) for side in SIDES
+    }
+    return {"seat": seat, **legs}
+
+
+def skirt(garment: Garment, strip: Strip, *, layer: str) -> Part:
     """A skirt, from the waist."""
-    strip = trunk_strip(garment, person, top=_SKIRT_BELT, bottom=garment.hem)
     top, hem = strip.across(0.0), strip.across(strip.length)
     outline = np.concatenate([top, strip.right[1:], hem[-2::-1], strip.left[-2:0:-1]])
     return Part(
@@ -37,15 +57,9 @@ def skirt(garment: Garment, person: Person, *, layer: str) -> Part:
     )
 
 
-def trousers(
-    garment: Garment, person: Person, *, joints: dict[str, np.ndarray], layer: str
-) -> Part:
+def trousers(garment: Garment, person: Person, *, strips: dict[str, Strip], layer: str) -> Part:
     """Trousers or shorts, from just below the waist."""
-    long = garment.category == "trousers"
-    stop = 1.97 if long else (garment.hem - HIP - 0.1) / 1.4
-    fit = {"stop": stop, "ease": garment.ease, "flare": garment.flare}
-    legs = [leg_strip(person.build, leg_joints(joints, side), **fit) for side in SIDES]
-    seat = trunk_strip(replace(garment, flare=0.0), person, top=TROUSER_BELT, bottom=HIP)
+    seat, legs = strips["seat"], [strips[f"{side}_leg"] for side in SIDES]
     crotch = person.pose.posed(np.array([0.0, CROTCH + 0.05]))
     outline = _trouser_outline(seat, legs, crotch=crotch)
     fly = np.concatenate([seat.at(np.zeros(5), np.linspace(0.1, seat.length, 5)), crotch[None]])
@@ -60,7 +74,7 @@ def trousers(
         closed(outline),
         tuple(mark for strip in (seat, *legs) for mark in print_marks(strip, garment.print)),
         (seat.across(0.11), fly, *pockets, *hems),
-        tuple(_trouser_folds(legs if long else [], crotch)),
+        tuple(_trouser_folds(legs if garment.category == "trousers" else [], crotch)),
     )
 
 

@@ -35,7 +35,8 @@ class Canvas:
     def pixels(self, points: np.ndarray) -> np.ndarray:
         """Figure points to canvas pixels (x, y): float [K, 2]."""
         scene = self.scene
-        return (points - (scene.middle - scene.span / 2, scene.top)) * self.unit
+        left = scene.middle - scene.span * (self.image.width / self.image.height) / 2
+        return (points - (left, scene.top)) * self.unit
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,28 +77,47 @@ class Style(Protocol):
         """Draws a part that is lines only."""
         ...
 
-    def finish(self, canvas: Canvas, *, size: int, noise: np.random.Generator) -> np.ndarray:
-        """The picture at its final size: uint8 [size, size, 3]."""
+    def finish(
+        self, canvas: Canvas, *, height: int, width: int, noise: np.random.Generator
+    ) -> np.ndarray:
+        """The picture at its final size: uint8 [height, width, 3]."""
         ...
 
 
 def paint(
-    parts: list[Part], *, scene: Scene, style: Style, size: int, noise: np.random.Generator
+    parts: list[Part],
+    *,
+    scene: Scene,
+    style: Style,
+    height: int,
+    width: int,
+    noise: np.random.Generator,
 ) -> np.ndarray:
-    """Paints parts in a style: uint8 [size, size, 3]."""
-    side = size * _enlargement(size)
+    """Paints parts in a style: uint8 [height, width, 3]."""
+    times = enlargement(height)
+    size = (width * times, height * times)
     canvas = Canvas(
-        Image.new("RGB", (side, side), style.ground(scene)),
-        Image.new("L", (side, side)),
+        Image.new("RGB", size, style.ground(scene)),
+        Image.new("L", size),
         scene,
-        side / scene.span,
+        size[1] / scene.span,
     )
-    for part in sorted(parts, key=lambda part: LAYERS.index(part.layer)):
+    for part in in_order(parts):
         if len(part.outline) == 0:
             style.stroke(canvas, part)
         elif (piece := _cut_out(canvas, part, style=style)) is not None:
             style.place(canvas, piece)
-    return style.finish(canvas, size=size, noise=noise)
+    return style.finish(canvas, height=height, width=width, noise=noise)
+
+
+def in_order(parts: list[Part]) -> list[Part]:
+    """The parts from back to front."""
+    return sorted(parts, key=lambda part: LAYERS.index(part.layer))
+
+
+def enlargement(height: int) -> int:
+    """How many times larger a picture of some height is painted, for antialiasing."""
+    return 4 if height < 80 else 3 if height < 160 else 2
 
 
 def stroke(
@@ -119,16 +139,13 @@ def stroke(
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
 
 
-def _enlargement(size: int) -> int:
-    return 4 if size < 80 else 3 if size < 160 else 2
-
-
 def _cut_out(canvas: Canvas, part: Part, *, style: Style) -> Piece | None:
     """The piece of a part, or None if it lies outside the picture."""
     points = canvas.pixels(part.outline)
     margin = int(0.14 * canvas.unit) + 2
     low = np.maximum(np.floor(points.min(axis=0)).astype(int) - margin, -margin)
-    high = np.minimum(np.ceil(points.max(axis=0)).astype(int) + margin, canvas.image.width + margin)
+    high = np.ceil(points.max(axis=0)).astype(int) + margin
+    high = np.minimum(high, np.array(canvas.image.size) + margin)
     if np.any(high - low <= 2 * margin):
         return None
     size = (int(high[0] - low[0]), int(high[1] - low[1]))

@@ -159,7 +159,7 @@ def draw_person(rng: np.random.Generator) -> Person:
     hair = _HAIRS[rng.choice(shades, p=_weights(shades))]
     return Person(
         build=build,
-        pose=_draw_pose(rng),
+        pose=draw_pose(rng),
         face=_draw_face(rng, frame, skin=skin),
         skin=skin,
         hair=hair,
@@ -188,6 +188,23 @@ def joints(person: Person) -> dict[str, np.ndarray]:
     return found
 
 
+def draw_pose(rng: np.random.Generator) -> Pose:
+    """A pose from a generator; the same generator state gives the same pose."""
+    sway = rng.uniform(-0.1, 0.1)
+    free = rng.uniform(0.05, 0.3)
+    rest = (rng.uniform(-0.05, 0.05), 0.0)
+    step = (free, -0.35 * free)
+    return Pose(
+        lean=rng.uniform(-0.1, 0.1) - 0.4 * sway,
+        sway=sway,
+        tilt=rng.uniform(-0.03, 0.03) + 0.5 * sway,
+        head_tilt=rng.uniform(-0.1, 0.1),
+        head_turn=rng.uniform(-1.0, 1.0),
+        arms=(_draw_arm(rng), _draw_arm(rng)),
+        stance=(step, rest) if sway > 0 else (rest, step),
+    )
+
+
 def turned_up(angle: float) -> np.ndarray:
     """Unit vector that points up, turned by an angle."""
     return np.array([np.sin(angle), -np.cos(angle)])
@@ -212,22 +229,6 @@ def _draw_build(rng: np.random.Generator, frame: float) -> Build:
         limb=0.9 + 0.14 * frame + 0.16 * weight,
         head=rng.uniform(1.1, 1.18),
         jaw=float(np.clip(0.75 * frame + 0.2 * weight, 0.0, 1.0)),
-    )
-
-
-def _draw_pose(rng: np.random.Generator) -> Pose:
-    sway = rng.uniform(-0.1, 0.1)
-    free = rng.uniform(0.05, 0.3)
-    rest = (rng.uniform(-0.05, 0.05), 0.0)
-    step = (free, -0.35 * free)
-    return Pose(
-        lean=rng.uniform(-0.1, 0.1) - 0.4 * sway,
-        sway=sway,
-        tilt=rng.uniform(-0.03, 0.03) + 0.5 * sway,
-        head_tilt=rng.uniform(-0.1, 0.1),
-        head_turn=rng.uniform(-1.0, 1.0),
-        arms=(_draw_arm(rng), _draw_arm(rng)),
-        stance=(step, rest) if sway > 0 else (rest, step),
     )
 
 

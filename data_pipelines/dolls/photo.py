@@ -48,13 +48,16 @@ class Photo:
         for line in part.seams:
             stroke(draw, canvas.pixels(line), colour=part.colour, width=0.025 * canvas.unit)
 
-    def finish(self, canvas: Canvas, *, size: int, noise: np.random.Generator) -> np.ndarray:
+    def finish(
+        self, canvas: Canvas, *, height: int, width: int, noise: np.random.Generator
+    ) -> np.ndarray:
         """Light and shadow of the studio behind the figure, then grain."""
-        image = np.asarray(canvas.image.resize((size, size), Image.Resampling.HAMMING), np.float32)
-        figure = canvas.figure.resize((size, size), Image.Resampling.HAMMING)
+        size = (width, height)
+        image = np.asarray(canvas.image.resize(size, Image.Resampling.HAMMING), np.float32)
+        figure = canvas.figure.resize(size, Image.Resampling.HAMMING)
         open_wall = 1.0 - np.asarray(figure, np.float32)[..., None] / 255.0
         image = image + open_wall * _studio(figure, canvas.scene)
-        grain = noise.standard_normal((size, size, 1), np.float32) * 2.0
+        grain = noise.standard_normal((height, width, 1), np.float32) * 2.0
         return np.clip(image + grain + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -64,11 +67,13 @@ _LIGHTS = [s if s < 128 else round(128 + 0.58 * (s - 128)) for s in range(256)]
 
 def _cast(canvas: Canvas, piece: Piece) -> None:
     """A soft shadow of the piece on the figure behind it, away from the light."""
+    x, y = piece.corner
+    behind = canvas.figure.crop((x, y, x + piece.mask.width, y + piece.mask.height))
+    if behind.getbbox() is None:
+        return
     dx, dy = (round(-0.045 * canvas.unit * axis) for axis in canvas.scene.light)
     shadow = ImageChops.subtract(ImageChops.offset(piece.mask, dx, dy), piece.joint, 2.5)
     shadow = shadow.filter(ImageFilter.BoxBlur(0.05 * canvas.unit))
-    x, y = piece.corner
-    behind = canvas.figure.crop((x, y, x + shadow.width, y + shadow.height))
     canvas.image.paste((28, 18, 24), piece.corner, ImageChops.multiply(shadow, behind))
 
 
@@ -95,31 +100,32 @@ def _creases(canvas: Canvas, piece: Piece, *, depth: int) -> Image.Image:
         line = canvas.pixels(fold) - piece.corner
         stroke(draw, line - flank, colour=128 + depth // 2, width=width)
         stroke(draw, line, colour=128 - depth, width=width)
-    image = image.filter(ImageFilter.BoxBlur(0.04 * canvas.unit))
-    draw = ImageDraw.Draw(image)
+    if piece.part.folds:
+        image = image.filter(ImageFilter.BoxBlur(0.04 * canvas.unit))
+        draw = ImageDraw.Draw(image)
     for seam in piece.part.seams:
         stroke(draw, canvas.pixels(seam) - piece.corner, colour=96, width=0.014 * canvas.unit)
     return image
 
 
 def _studio(figure: Image.Image, scene: Scene) -> np.ndarray:
-    """What light and shadow add to the flat wall: float [size, size, 3].
+    """What light and shadow add to the flat wall: float [height, width, 3].
 
     Args:
       figure: L, where the figure is, at the picture's size.
       scene: light and framing.
     """
-    size = figure.width
-    unit = size / scene.span
-    place = (np.arange(size, dtype=np.float32) + 0.5) / size - 0.5
-    height = scene.top + (place + 0.5) * scene.span
-    across = 30.0 * place * scene.light[0] - 40.0 * place**2
-    down = 24.0 * place * scene.light[1] - 30.0 * place**2
-    down += 14.0 * np.clip((height - _FLOOR) / 0.12, 0.0, 1.0)  # the floor sees more light
+    width, height = figure.size
+    unit = height / scene.span
+    x, y = ((np.arange(n, dtype=np.float32) + 0.5) / n - 0.5 for n in (width, height))
+    across = 30.0 * x * scene.light[0] - 40.0 * x**2
+    down = 24.0 * y * scene.light[1] - 30.0 * y**2
+    low = scene.top + (y + 0.5) * scene.span - _FLOOR
+    down += 14.0 * np.clip(low / 0.12, 0.0, 1.0)  # the floor sees more light
     glow = (across[None, :] + down[:, None] + 12.0)[..., None]
     wall = _shadow(figure, 0.24, unit=unit, shift=(-0.3 * scene.light[0], 0.12)) * 0.24
     feet = figure.copy()
-    feet.paste(0, (0, 0, size, max(0, round((_SOLES - scene.top) * unit))))
+    feet.paste(0, (0, 0, width, max(0, round((_SOLES - scene.top) * unit))))
     floor = _shadow(feet, 0.09, unit=unit, shift=(-0.1 * scene.light[0], 0.09)) * 0.75
     dark = np.maximum(wall, floor)[..., None]
     shade = np.array(mixed(scene.backdrop, (24, 18, 34), share=0.8), np.float32)
@@ -129,7 +135,9 @@ def _studio(figure: Image.Image, scene: Scene) -> np.ndarray:
 def _shadow(
     figure: Image.Image, blur: float, *, unit: float, shift: tuple[float, float]
 ) -> np.ndarray:
-    """The figure, blurred and moved by figure units: float [size, size] in [0, 1]."""
+    """The figure, blurred and moved by figure units: float [height, width] in [0, 1]."""
+    if figure.getbbox() is None:
+        return np.zeros((figure.height, figure.width), np.float32)
     moved = Image.new("L", figure.size)
     moved.paste(figure, (round(shift[0] * unit), round(shift[1] * unit)))
     return np.asarray(moved.filter(ImageFilter.GaussianBlur(blur * unit)), np.float32) / 255.0

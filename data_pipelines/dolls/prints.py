@@ -64,9 +64,10 @@ def _checks(strip: Strip, pattern: Print) -> tuple[Mark, ...]:
     columns = np.arange(-np.floor(1.2 * edge / repeat), 1.3 * edge / repeat) * repeat / edge
     rows = np.arange(0.4 * repeat, strip.length, repeat)
     soft = mixed(pattern.colour, pattern.accent, share=0.25)
-    bands = [Mark(strip.at(np.full(12, u), v), pattern.colour, 0.3 * repeat) for u in columns]
-    bands += [Mark(strip.across(row), soft, 0.3 * repeat) for row in rows]
-    thin = [Mark(strip.across(row + repeat / 2), pattern.accent, 0.05 * repeat) for row in rows]
+    wide, fine = 0.3 * repeat * strip.widening, 0.05 * repeat * strip.widening
+    bands = [Mark(strip.at(np.full(12, u), v), pattern.colour, wide) for u in columns]
+    bands += [Mark(strip.across(row), soft, wide) for row in rows]
+    thin = [Mark(strip.across(row + repeat / 2), pattern.accent, fine) for row in rows]
     return tuple(bands + thin)
 
 
@@ -83,9 +84,10 @@ def _lattice(strip: Strip, step: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _dots(strip: Strip, pattern: Print) -> tuple[Mark, ...]:
-    centres = strip.at(*_lattice(strip, pattern.repeat))
-    radius = 0.24 * pattern.repeat
-    return tuple(Mark(ellipse(centre, (radius, radius)), pattern.colour) for centre in centres)
+    u, v = _lattice(strip, pattern.repeat)
+    dot = ellipse(np.zeros(2), (0.24 * pattern.repeat, 0.24 * pattern.repeat))
+    outlines = dot @ strip.stretch(u, v) + strip.at(u, v)[:, None]
+    return tuple(Mark(outline, pattern.colour) for outline in outlines)
 
 
 def _flowers(strip: Strip, pattern: Print) -> tuple[Mark, ...]:
@@ -94,12 +96,14 @@ def _flowers(strip: Strip, pattern: Print) -> tuple[Mark, ...]:
         ellipse(np.zeros(2), (0.08, 0.08))
         * (1.0 + 0.45 * np.cos(np.arange(20) * np.pi / 2))[:, None]
     )
-    for order, centre in enumerate(strip.at(*_lattice(strip, 1.05 * pattern.repeat))):
+    u, v = _lattice(strip, 1.05 * pattern.repeat)
+    places = zip(strip.at(u, v), strip.stretch(u, v), strict=True)
+    for order, (centre, stretch) in enumerate(places):
         size = pattern.repeat * (2.9, 2.2)[order % 2]
         colour = (pattern.colour, pattern.accent)[order % 2]
-        marks.append(Mark(turned(petals * size, 0.7 * order) + centre, colour))
-        heart = 0.03 * size
-        marks.append(Mark(ellipse(centre, (heart, heart)), (250, 214, 110)))
+        marks.append(Mark(turned(petals * size, 0.7 * order) @ stretch + centre, colour))
+        heart = ellipse(np.zeros(2), (0.03 * size, 0.03 * size))
+        marks.append(Mark(heart @ stretch + centre, (250, 214, 110)))
     return tuple(marks)
 
 
@@ -115,5 +119,5 @@ def _letters(strip: Strip, pattern: Print, *, chest: float) -> tuple[Mark, ...]:
             flat = grid * (0.28 * height, 0.25 * height) + (left, chest - height / 2)
             flat = np.concatenate([np.linspace(a, b, 4) for a, b in pairwise(flat)])
             points = strip.at(flat[:, 0] / strip.half_width, flat[:, 1])
-            marks.append(Mark(points, pattern.colour, 0.19 * height))
+            marks.append(Mark(points, pattern.colour, 0.19 * height * strip.widening))
     return tuple(marks)

@@ -30,8 +30,8 @@ class Scene:
     Attributes:
       middle: x of the picture's middle in figure units.
       top: y of its upper edge.
-      span: its height and width in figure units.
-      light: direction (x, y) towards the light, of length one.
+      span: its height in figure units; its width follows from the picture's shape.
+      light: direction (x, y) towards the light, of length one; the shorter, the more frontal.
       backdrop: colour of the studio wall in a photograph.
       paper: colour of the paper of a drawing.
     """
@@ -48,6 +48,15 @@ def draw_scene(rng: np.random.Generator) -> Scene:
     """A scene from a generator; most end below the knees, the others show the shoes."""
     top = rng.uniform(-4.0, -3.9)
     bottom = rng.uniform(1.6, 1.95) if rng.random() < 0.72 else rng.uniform(3.4, 3.55)
+    return _lit(rng, top, bottom)
+
+
+def draw_try_on_scene(rng: np.random.Generator) -> Scene:
+    """A scene from a generator, for a portrait format; it ends below the hips."""
+    return _lit(rng, rng.uniform(-4.0, -3.9), rng.uniform(0.3, 0.7))
+
+
+def _lit(rng: np.random.Generator, top: float, bottom: float) -> Scene:
     angle = rng.choice([-1.0, 1.0]) * rng.uniform(0.85, 1.3)
     return Scene(
         middle=rng.uniform(-0.15, 0.15),

@@ -24,15 +24,25 @@ class Strip:
       left: float [K, 2], points of the edge u = -1.
       right: float [K, 2], points of the edge u = 1.
       sag: how far the middle of each row bows along the band, in figure units.
+      flat: the band as it lay when it was printed, row for row; v, `length` and `half_width` are
+        then measured there. None: the band is printed as it is.
     """
 
     left: np.ndarray
     right: np.ndarray
     sag: float = 0.0
+    flat: Strip | None = None
+
+    @property
+    def printed(self) -> Strip:
+        """The band as it lay when it was printed: `flat`, or itself."""
+        return self if self.flat is None else self.flat
 
     @functools.cached_property
     def rows(self) -> np.ndarray:
         """The v of each row: float [K], distance along the middle line."""
+        if self.flat is not None:
+            return self.flat.rows
         steps = np.diff((self.left + self.right) / 2, axis=0)
         return np.concatenate([[0.0], np.cumsum(np.hypot(steps[:, 0], steps[:, 1]))])
 
@@ -44,6 +54,8 @@ class Strip:
     @functools.cached_property
     def half_width(self) -> float:
         """Half of the mean width, in figure units."""
+        if self.flat is not None:
+            return self.flat.half_width
         across = self.right - self.left
         return float(np.hypot(across[:, 0], across[:, 1]).mean()) / 2
 
@@ -60,6 +72,25 @@ class Strip:
     def across(self, v: float) -> np.ndarray:
         """The row at `v` from left to right: float [9, 2]."""
         return self.at(_ACROSS, np.full(9, v))
+
+    def stretch(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """How small figures printed at (u, v) are deformed: float [K, 2, 2], `points @ stretch`."""
+        if self.flat is None:
+            return np.broadcast_to(np.eye(2), (*np.shape(u), 2, 2))
+        return np.linalg.solve(self.flat._tangents(u, v), self._tangents(u, v))
+
+    @functools.cached_property
+    def widening(self) -> float:
+        """How much wider than in print a printed line is, in the middle of the band."""
+        middle = self.stretch(np.zeros(1), np.full(1, self.length / 2))
+        return float(np.sqrt(np.abs(np.linalg.det(middle[0]))))
+
+    def _tangents(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """Change of `at` by a step of u (first row) and of v: float [K, 2, 2]."""
+        v = np.clip(v, 1e-3 * self.length, 0.97 * self.length)
+        step = 0.02 * self.length
+        along = (self.at(u, v + step) - self.at(u, v)) / step
+        return np.stack([(self.at(u + 0.05, v) - self.at(u - 0.05, v)) / 0.1, along], axis=-2)
 
 
 def smooth(points: ArrayLike, *, closed: bool = False) -> np.ndarray:
@@ -124,6 +155,18 @@ def lengthened(strip: Strip, amount: float) -> Strip:
     first, second = strip.left[:2] + strip.right[:2]
     back = (first - second) * amount / max(np.hypot(*(first - second)), 1e-9)
     left, right = (np.concatenate([edge[:1] + back, edge]) for edge in (strip.left, strip.right))
+    flat = None if strip.flat is None else lengthened(strip.flat, amount)
+    return Strip(left, right, strip.sag, flat)
+
+
+def shortened(strip: Strip, share: float) -> Strip:
+    """The first `share` of a strip, with as many rows."""
+    places = np.linspace(0.0, share * (len(strip.left) - 1), len(strip.left))
+    order = np.arange(len(strip.left))
+    left, right = (
+        np.stack([np.interp(places, order, column) for column in edge.T], axis=1)
+        for edge in (strip.left, strip.right)
+    )
     return Strip(left, right, strip.sag)
 
 
