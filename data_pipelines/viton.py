@@ -1,0 +1,279 @@
+"""Batches for virtual try-on in VITON's layout, or from paper dolls.
+
+A batch is a dict of float32 [B, H, W, C], H = config.image_size, W = 3/4 H; `viton_items` lists its
+keys, channels and ranges, `viton_files` the files they come from. Training pairs show a person and
+the cloth that the person wears; test pairs are "same" (the same) or "other" (a cloth to put on).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from data_pipelines import fields, ops, prepare, stream, viton_check, viton_fields, viton_items
+from data_pipelines.viton_dolls import Dolls
+from data_pipelines.viton_folder import Folder
+
+KEYS = tuple(viton_items.CHANNELS)
+SPLITS = ("train", "test")
+PAIRS = ("same", "other")  # of the test set
+_LIST_OF = {"train": "train_pairs", "same": "test_same", "other": "test_pairs"}
+_ORDER, _MIRROR = 2, 3  # salts of the random streams
+
+
+class Pipeline:
+    """The data of a run: `load` makes it, after all checks."""
+
+    def __init__(
+        self,
+        source: viton_items.Source,
+        *,
+        config: ConfigDict,
+        report: viton_check.Report | None,
+    ):
+        """Args as attributes.
+
+        Args:
+          source: where items come from.
+          config: a run's, without faults (`viton_fields.wrong`).
+          report: of the check; None without one.
+        """
+        self.report = report
+        self._source = source
+        self._headline = viton_fields.headline(config, self.counts)
+        self._batch_size, self._seed = config.batch_size, config.seed
+        self._representation, self._flip = config.data.representation, config.data.flip
+        self._shapes = {key: shape[1:] for key, shape in spec(config).items()}
+        self._kept: dict[int, viton_items.Item] | None = {} if viton_fields.keeps(config) else None
+        self._skipped: dict[str, str] = {}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Pairs of each kind: train, test_same, test_other."""
+        tests = {f"test_{pairs}": len(self._names(pairs)) for pairs in PAIRS}
+        return {"train": len(self._source.train_names), **tests}
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps in which every training pair is seen once."""
+        return -(-self.counts["train"] // self._batch_size)
+
+    @property
+    def skipped(self) -> dict[str, str]:
+        """Name -> reason of the pairs that could not be read so far."""
+        return dict(self._skipped)
+
+    def summary(self) -> str:
+        """Where the items come from and how many there are; then one line for each warning."""
+        warnings = self.report.warnings if self.report else []
+        return "\n".join([self._headline, *(f"warning: {message}" for message in warnings)])
+
+    def batches(
+        self, start_step: int, *, process_index: int = 0, process_count: int = 1
+    ) -> stream.Batches:
+        """Training batches from a step on, without end: this process's share of each.
+
+        Args:
+          start_step: step of the first batch; the order is that of a run from 0.
+          process_index: which share of each global batch, in [0, process_count).
+          process_count: processes that share a global batch; must divide batch_size.
+
+        Returns:
+          Iterator of dicts (`KEYS`, and the warp's if read) of float32
+          [batch_size / process_count, H, W, C]; its `close()` ends its threads.
+
+        Raises:
+          ValueError: if a number is out of its range.
+          prepare.DataError: while iterating, if no pair can be read.
+        """
+        order = stream.Shuffled(
+            self._training,
+            names=self._source.train_names,
+            seed=(self._seed, _ORDER),
+            skipped=self._skipped,
+        )
+
+        def example(position: int) -> dict[str, np.ndarray]:
+            item = order.at(position)
+            made = viton_items.example(item, representation=self._representation)
+            if self._flip and ops.words(self._seed, position, domain=_MIRROR)[0] >> 31:
+                return {key: ops.flip(array) for key, array in made.items()}
+            return made
+
+        return stream.Batches(
+            example,
+            shapes=self._shapes,
+            start_step=start_step,
+            batch_size=self._batch_size,
+            process_index=process_index,
+            process_count=process_count,
+        )
+
+    def fixed(self, split: str, count: int) -> dict[str, np.ndarray]:
+        """The first pairs, never mirrored, for grids.
+
+        Args:
+          split: "train" or "test"; of test the pairs "other", and if there are none, train.
+          count: pairs wanted; fewer come if fewer can be read.
+
+        Returns:
+          Dict of float32 [n, H, W, C], n <= count: the training keys and `parse`.
+
+        Raises:
+          ValueError: if the split is unknown or the count is below 1.
+          prepare.DataError: if no pair can be read.
+        """
+        if split not in SPLITS:
+            raise ValueError(f"split must be one of {SPLITS}, got {split!r}")
+        if count < 1:
+            raise ValueError(f"count must be 1 or more, got {count}")
+        testing = split == "test" and bool(self._source.test_names["other"])
+        names = self._source.test_names["other"] if testing else self._source.train_names
+        shown = []
+        for index, name in enumerate(names):
+            if len(shown) == count:
+                break
+            try:
+                item = self._source.testing("other", index) if testing else self._training(index)
+                shown.append(self._shown(item._replace(truth=None)))
+            except (OSError, ValueError) as error:
+                self._skipped[name] = str(error)
+        if not shown:
+            raise prepare.DataError(
+                f"none of {len(names)} {split} pairs can be read, such as {names[0]} "
+                f"({self._skipped[names[0]]}); is the disk still there?"
+            )
+        return _stacked(shown)
+
+    def held_out(self, pairs: str, *, batch_size: int) -> Iterator[viton_items.HeldOut]:
+        """All pairs of a kind in the order of their list, never mirrored.
+
+        Args:
+          pairs: "same" or "other" of the test set, or "train".
+          batch_size: items at a time; the last batch may be smaller.
+
+        Returns:
+          Iterator of batches (`viton_items`: training keys, `parse`, truths where known).
+
+        Raises:
+          ValueError: if an argument is out of its range.
+          prepare.DataError: if there are no such pairs, or, while iterating, one cannot be read.
+        """
+        if pairs not in ("train", *PAIRS):
+            raise ValueError(f"pairs must be one of {('train', *PAIRS)}, got {pairs!r}")
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be 1 or more, got {batch_size}")
+        names = self._names(pairs)
+        if not names:
+            raise prepare.DataError(
+                f"there are no pairs {pairs!r} ({self._headline}): write "
+                f"--config.data.{_LIST_OF[pairs]}, or choose other data"
+            )
+        return (
+            self._held_out(pairs, range(first, min(first + batch_size, len(names))))
+            for first in range(0, len(names), batch_size)
+        )
+
+    def cloths(self) -> list[str]:
+        """Names of all cloths of the test set, for `item`."""
+        return self._source.cloths()
+
+    def item(self, *, person: str, cloth: str) -> dict[str, np.ndarray]:
+        """A batch of one for inference: any person in any cloth.
+
+        Args:
+          person: path of a picture `.../image/x.jpg` with what belongs to it beside that folder, or
+            its name in the test or the training split; for dolls `doll_N`.
+          cloth: the same with `.../cloth/y.jpg`.
+
+        Returns:
+          Dict of float32 [1, H, W, C]: the training keys and `parse`.
+
+        Raises:
+          FileNotFoundError: with every file that was looked for.
+          ValueError: if a file cannot be read.
+        """
+        return _stacked([self._shown(self._source.asked(person, cloth))])
+
+    def _names(self, pairs: str) -> list[str]:
+        return self._source.train_names if pairs == "train" else self._source.test_names[pairs]
+
+    def _training(self, index: int) -> viton_items.Item:
+        if self._kept is None:
+            return self._source.training(index)
+        if index not in self._kept:
+            self._kept[index] = self._source.training(index)
+        return self._kept[index]
+
+    def _shown(self, item: viton_items.Item) -> dict[str, np.ndarray]:
+        return viton_items.shown(item, representation=self._representation)
+
+    def _held_out(self, pairs: str, indices: range) -> viton_items.HeldOut:
+        items = []
+        names = [self._names(pairs)[index] for index in indices]
+        for name, index in zip(names, indices, strict=True):
+            try:
+                if pairs == "train":
+                    item = self._training(index)
+                    item = item._replace(truth=viton_items.own_truth(item.person))
+                else:
+                    item = self._source.testing(pairs, index)
+            except (OSError, ValueError) as error:
+                raise prepare.DataError(
+                    f"the pair {name} cannot be read ({error}): a score over fewer pairs could not "
+                    "be compared; repair the file or take the pair out of its list"
+                ) from error
+            items.append(item)
+        batch = _stacked([self._shown(item) for item in items])
+        return viton_items.HeldOut(batch, names, [item.subsets for item in items])
+
+
+def spec(config: ConfigDict) -> dict[str, tuple[int, ...]]:
+    """Shapes of a global batch, without reading anything."""
+    size = (config.batch_size, *viton_fields.size(config))
+    return {key: (*size, channels) for key, channels in viton_fields.channels(config).items()}
+
+
+def load(config: ConfigDict) -> Pipeline:
+    """Finds and checks the items of a run, before anything is compiled.
+
+    Args:
+      config: `configs/base.py` and the try-on fields of data; reads seed, batch_size, image_size
+        and data.
+
+    Raises:
+      prepare.DataError: with everything that is wrong, and the repairs.
+    """
+    errors = viton_fields.wrong(config)
+    source, report = _source(config), None
+    if isinstance(source, Folder):
+        report = viton_check.check(source)
+        errors += report.errors
+    if len(errors) > 1:
+        errors = [f"{len(errors)} things are wrong with the data of this run:", *errors]
+    if errors:
+        raise prepare.DataError("\n  - ".join(errors))
+    return Pipeline(source, config=config, report=report)
+
+
+def browse(config: ConfigDict) -> Pipeline:
+    """The items of a run without the check, for inference: only what is asked for is read.
+
+    Args:
+      config: of a run that has been loaded once; its folder needs no lists.
+    """
+    return Pipeline(_source(config), config=config, report=None)
+
+
+def _source(config: ConfigDict) -> Dolls | Folder:
+    height, width = viton_fields.size(config)
+    if fields.kind(config) == "folder" and config.data.root:
+        return Folder(config.data, height=height, width=width)
+    representation = config.data.representation
+    return Dolls(config.data.dolls, height=height, width=width, representation=representation)
+
+
+def _stacked(made: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {key: np.stack([arrays[key] for arrays in made]) for key in made[0]}
