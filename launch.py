@@ -18,16 +18,19 @@ FLAGS = flags.FLAGS
 config_flags.DEFINE_config_file(
     "config", None, "FILE.py[:variant]; fields by --config.a.b=v. Train and check only."
 )
-flags.DEFINE_enum("mode", "train", ["train", "infer", "check"], "What to do.")
+flags.DEFINE_enum("mode", "train", ["train", "infer", "evaluate", "check", "warp"], "What to do.")
 flags.DEFINE_string("workdir", "", "The run's folder; by default runs/<config name>-<variant>.")
-flags.DEFINE_string("checkpoint", "latest", "For infer: latest, or a step.")
-flags.DEFINE_string("input", "", "For infer: a picture or a folder of them.")
-flags.DEFINE_string("output", "", "For infer: a picture, or a folder.")
+flags.DEFINE_string("checkpoint", "latest", "For infer, evaluate, warp: latest, or a step.")
+flags.DEFINE_string("input", "", "For infer: a picture or a folder; for try-on: other data.root.")
+flags.DEFINE_string("output", "", "For infer, warp: a picture, or a folder.")
+flags.DEFINE_string("person", "", "For try-on: a picture, or its name in the data's folder.")
+flags.DEFINE_string("cloth", "", "For try-on: a garment, a folder of them, or all.")
+flags.DEFINE_string("pairs", "", "For try-on: a list of `PERSON CLOTH` lines, same, or other.")
 flags.DEFINE_string("direction", "ab", "For infer: ab or ba.")
 flags.DEFINE_string("size", "train", "For infer: train, native, or a side in pixels.")
 flags.DEFINE_bool("side_by_side", False, "For infer: input and output beside one another.")
 flags.DEFINE_bool("average", True, "For infer: averaged (EMA) weights where the run has them.")
-flags.DEFINE_bool("overwrite", False, "For infer: replace files that exist.")
+flags.DEFINE_bool("overwrite", False, "For infer, warp: replace files that exist.")
 flags.DEFINE_bool("dry_run", False, "Say what the run will need, and stop.")
 flags.DEFINE_integer("profile", 0, "Trace a few steps after this one.", lower_bound=0)
 flags.DEFINE_enum("require", None, ["cpu", "gpu", "tpu"], "Fail instead of using another device.")
@@ -68,7 +71,7 @@ def main(_: list[str]) -> int:
 
 
 def _modes():
-    from tryon_jax import check, infer, setup, train
+    from tryon_jax import check, evaluate, prewarp, setup, stages
 
     if FLAGS.require:
         setup.require(FLAGS.require)
@@ -76,7 +79,7 @@ def _modes():
     smaller = f"python launch.py --config={file}:demo"
     workdir = FLAGS.workdir or f"runs/{'-'.join(filter(None, (file.stem, variant)))}"
     return {
-        "train": lambda: train.train(
+        "train": lambda: stages.run(
             _config(),
             workdir=workdir,
             smaller=smaller,
@@ -84,11 +87,25 @@ def _modes():
             profile=FLAGS.profile,
         ),
         "check": lambda: check.check(_config(), file=file),
-        "infer": lambda: infer.infer(
+        "evaluate": lambda: evaluate.evaluate(FLAGS.workdir, checkpoint=FLAGS.checkpoint),
+        "infer": _infer,
+        "warp": lambda: prewarp.prewarp(
             FLAGS.workdir,
-            infer.Options(**{name: getattr(FLAGS, name) for name in infer.Options._fields}),
+            output=FLAGS.output,
+            checkpoint=FLAGS.checkpoint,
+            overwrite=FLAGS.overwrite,
         ),
     }
+
+
+def _infer():
+    """Translation of pictures, or garments on persons: the run knows which."""
+    from tryon_jax import infer, try_on, weights
+
+    _, config = weights.last_stage(FLAGS.workdir)
+    dresses = config.data.pipeline == "viton"
+    options, run = (try_on.Options, try_on.try_on) if dresses else (infer.Options, infer.infer)
+    return run(FLAGS.workdir, options(**{name: getattr(FLAGS, name) for name in options._fields}))
 
 
 def _config():

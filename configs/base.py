@@ -68,9 +68,36 @@ def get_config() -> ConfigDict:
     # checkpoints at multiples of this many steps are kept for good
     config.checkpoint.every = 100_000
 
+    # networks that nobody trains: frozen.<network> is a file, the folder of a run that trained it,
+    # stage:NAME (an earlier stage of this run), or "" where a package brings the weights
+    config.frozen = ConfigDict()
+    # a run in stages, one after the other, each in its own folder; empty: one run
+    config.order = ()
+    config.stages = ConfigDict()  # stages.<name>: the fields in which a stage differs
+
     config.model = ConfigDict()  # fields of one system's networks: in its own config file
     config.weights = ConfigDict()  # weights.<player>.<term>: in its own config file
     return config
+
+
+def viton_data() -> ConfigDict:
+    """The fields `config.data` of try-on systems: people, garments, pairs of both."""
+    data = ConfigDict()
+    data.pipeline = "viton"  # module in data_pipelines; pictures are image_size high, 3/4 as wide
+    data.source = "auto"  # auto (folder if root is set, else dolls) | folder | dolls
+    data.root = ""  # folder in VITON's layout: the lists and folders below
+    data.train_folder = "train"
+    data.test_folder = "test"
+    data.train_pairs = "train_pairs.txt"  # lines `person cloth`
+    data.test_pairs = "test_pairs.txt"  # persons in other garments
+    data.test_same = "test_pairs_same.txt"  # in their own; may be missing
+    data.representation = "cpvton"  # | plus: other body shape and kept regions (CP-VTON+)
+    # gmm (warped on the fly) | folder: warp-cloth and warp-mask, made by --mode=warp
+    data.warps = "gmm"
+    data.flip = False  # mirror everything left-right with probability 1/2 (VITON-GAN)
+    data.cache = "none"  # | memory: keep decoded items, about 0.5 MB each at 256 x 192
+    data.dolls = 400  # built-in paper dolls to train on
+    return data
 
 
 def check_argument(arg: str, variants: tuple[str, ...]) -> None:
@@ -87,7 +114,8 @@ def shorten(config: ConfigDict) -> None:
     """What every demo variant shares: minutes on a CPU, and enough steps to see it learn."""
     config.steps = 2000
     config.image_size = 64
-    config.data.enlarge = 6
+    if "enlarge" in config.data:
+        config.data.enlarge = 6
     config.ema.decay = 0.99
     config.report.scalars = 25
     config.report.pictures = 250
@@ -99,7 +127,8 @@ def shrink(config: ConfigDict) -> None:
     """What every smoke variant shares: seconds on a CPU, a few steps, a picture and a save."""
     config.steps = 4
     config.image_size = 32
-    config.data.enlarge = 4
+    if "enlarge" in config.data:
+        config.data.enlarge = 4
     config.data.dolls = 6
     config.ema.decay = 0.5
     config.report.scalars = 1

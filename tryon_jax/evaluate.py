@@ -1,0 +1,119 @@
+"""`--mode=evaluate`: scores of a run on its held-out items, against the truth where there is one.
+
+A try-on has a truth for persons in their own garment, and with paper dolls for any other garment
+too. Scores are means over items, for each subset apart; what a network has to beat (the flat
+garment, the unchanged person) stands beside them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from tryon_jax.files import write_atomic
+from tryon_jax.metrics.pairs import PAIRWISE
+from tryon_jax.setup import UsageError, pipeline
+from tryon_jax.weights import Trained, trained
+
+PAIRS = ("same", "other")
+ALL = "all"  # the subset of every item
+
+Table = dict[str, dict[str, dict[str, float]]]  # pairs, subset, score to its mean
+
+
+def evaluate(workdir: str | os.PathLike[str], *, checkpoint: str = "latest") -> int:
+    """Scores a run, prints a table and writes `metrics.json` into the run's folder.
+
+    Args:
+      workdir: of a run that has saved at least once; of a run in stages, the last one is scored.
+      checkpoint: "latest", or a step.
+
+    Returns:
+      0.
+
+    Raises:
+      setup.UsageError: if the run's system has no scores, or no held-out item has a truth.
+      data_pipelines.prepare.DataError: if the data cannot be used.
+      FileNotFoundError: if the folder holds no run.
+    """
+    run = trained(workdir, checkpoint=checkpoint)
+    if not run.system.scores:
+        raise UsageError(f"{run.config.system} has no scores against a truth: unpaired translation")
+    print(f"weights: {run.origin}")
+    data = pipeline(run.config)
+    print(data.summary())
+    table = scored(run, data)
+    if not table:
+        raise UsageError("no held-out item has a truth: there are no persons in their own garment")
+    print(text(table))
+    path = Path(workdir) / "metrics.json"
+    record = {"weights": run.origin, "data": data.summary(), "scores": table}
+    write_atomic(path, f"{json.dumps(record, indent=2)}\n".encode())
+    print(f"wrote {path}")
+    return 0
+
+
+def scored(run: Trained, data: Any) -> Table:
+    """Means of every score over the items of each subset, by pairs.
+
+    Args:
+      run: the networks.
+      data: a pipeline with `held_out`.
+
+    Returns:
+      Pairs to subset to score to number, `n` among them; without what has no truth.
+    """
+    table: Table = {}
+    for pairs in PAIRS:
+        if not data.counts[f"test_{pairs}"]:
+            continue
+        numbers: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+        for subsets, scores in _items(run, data, pairs):
+            for subset in sorted({ALL, *subsets}):
+                for name, value in scores.items():
+                    numbers[subset][name].append(value)
+        if numbers[ALL]:
+            table[pairs] = {
+                subset: {"n": len(next(iter(scores.values())))}
+                | {name: float(np.mean(values)) for name, values in scores.items()}
+                for subset, scores in numbers.items()
+            }
+    return table
+
+
+def text(table: Table) -> str:
+    """The table for people: a line for each subset, a column for each score."""
+    names = [name for name in next(iter(table.values()))[ALL] if name != "n"]
+    lines = [f"{'pairs':<7} {'subset':<10} {'n':>5}" + "".join(f"  {name:>14}" for name in names)]
+    for pairs, subsets in table.items():
+        for subset, scores in sorted(subsets.items(), key=lambda item: (item[0] != ALL, item[0])):
+            numbers = "".join(f"  {scores.get(name, float('nan')):>14.4f}" for name in names)
+            lines.append(f"{pairs:<7} {subset:<10} {scores['n']:>5.0f}{numbers}")
+    return "\n".join(lines)
+
+
+def _items(
+    run: Trained, data: Any, pairs: str
+) -> Iterator[tuple[frozenset[str], Mapping[str, float]]]:
+    """Subsets and scores of every item."""
+
+    @jax.jit
+    def measure(state, batch):
+        made = run.system.sample(state, batch)
+        return {
+            name: PAIRWISE[metric](made[key], made[truth])
+            for name, (metric, key, truth) in run.system.scores.items()
+            if key in made and truth in made
+        }
+
+    for held in data.held_out(pairs, batch_size=run.config.batch_size):
+        measured = {k: np.asarray(v) for k, v in measure(run.state, held.batch).items()}
+        for i, subsets in enumerate(held.subsets if measured else ()):
+            yield subsets, {name: float(values[i]) for name, values in measured.items()}
