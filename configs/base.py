@@ -100,6 +100,34 @@ def viton_data() -> ConfigDict:
     return data
 
 
+def triplet_data() -> ConfigDict:
+    """The fields `config.data` of CAGAN: a person, the garment worn, another garment."""
+    data = ConfigDict()
+    data.pipeline = "triplets"  # module in data_pipelines; image_size is the height, 3/4 the width
+    data.source = "auto"  # auto (folder if root is set, else dolls) | folder | dolls
+    data.root = ""  # folder in one of the layouts of data_pipelines/triplet_layouts.py
+    data.layout = "auto"  # by what root holds | viton | mpv | mpv_flat | keras | triplets
+    # names within root; "": the layout's own, which data_pipelines/triplet_layouts.py lists
+    data.train_folder = ""
+    data.test_folder = ""
+    data.train_pairs = ""  # viton: lines `person cloth`; mpv: the list of both splits
+    data.test_pairs = ""  # viton: persons in other garments
+    data.test_same = ""  # viton: in their own
+    # training persons are resized to so many pixels more, then cropped at random:
+    # 10, 5 in the seed's later code, at 128 x 96; 40, 30 in its first one and in v2; 20, 15 in the
+    # Keras version; 0, 0 in VITON's baseline
+    data.enlarge_height = 10
+    data.enlarge_width = 5
+    # mirror left-right with probability 1/2: tied (person and garment worn together) |
+    # free (each by itself, what v2 does on PyTorch of today) | none (VITON's baseline)
+    data.flip_pair = "tied"
+    data.flip_other = True  # the other garment by itself; v2 and VITON's baseline never do
+    data.interpolation = "bilinear"  # | bicubic (the seed's code); PIL's antialiased filters
+    data.cache = "none"  # | memory: keep resized pictures, about 80 kB an item at 128 x 96
+    data.dolls = 400  # built-in paper dolls to train on
+    return data
+
+
 def check_argument(arg: str, variants: tuple[str, ...]) -> None:
     """Refuses what stands behind the colon of `--config=FILE.py:arg` unless it is a variant.
 

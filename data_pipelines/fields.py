@@ -42,10 +42,10 @@ def wrong(config: ConfigDict) -> list[str]:
             origin != "folder" or data.root,
             "data.source=folder needs one: set --config.data.root, or --config.data.source=dolls",
         ),
-        (data.preprocess in ops.MODES, _choice("preprocess", data.preprocess, ops.MODES)),
+        (data.preprocess in ops.MODES, choice("preprocess", data.preprocess, ops.MODES)),
         (
             data.interpolation in ops.FILTERS,
-            _choice("interpolation", data.interpolation, ops.FILTERS),
+            choice("interpolation", data.interpolation, ops.FILTERS),
         ),
         (
             0 < data.dolls <= MAX_DOLLS,
@@ -58,6 +58,11 @@ def wrong(config: ConfigDict) -> list[str]:
         (config.seed >= 0, f"seed={config.seed} must be 0 or more: set --config.seed"),
     ]
     return [message for right, message in rules if not right] + _wrong_sizes(config)
+
+
+def choice(field: str, value: str, choices: Iterable[str]) -> str:
+    """What is wrong with a value of `config.data.<field>` that is none of the choices."""
+    return f"data.{field}={value!r} must be one of {', '.join(choices)}: set --config.data.{field}"
 
 
 def _wrong_sizes(config: ConfigDict) -> list[str]:
@@ -85,7 +90,3 @@ def _wrong_sizes(config: ConfigDict) -> list[str]:
         ),
     ]
     return [message for right, message in rules if not right]
-
-
-def _choice(field: str, value: str, choices: Iterable[str]) -> str:
-    return f"data.{field}={value!r} must be one of {', '.join(choices)}: set --config.data.{field}"

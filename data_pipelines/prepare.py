@@ -50,13 +50,15 @@ class Report(NamedTuple):
 
     def text(self) -> str:
         """A table of the domains, then the errors and warnings."""
+        wide = max(map(len, ["domain  ", *self.domains]))
         lines = [
-            f"{'domain':<8} {'pictures':>8} {'unreadable':>10} {'twice':>6}  size (width x height)"
+            f"{'domain':<{wide}} {'pictures':>8} {'unreadable':>10} {'twice':>6}  "
+            "size (width x height)"
         ]
         for key, pictures in self.domains.items():
             sizes = [picture.size for picture in pictures if picture.size]
             lines.append(
-                f"{key:<8} {len(pictures):>8} {len(pictures) - len(sizes):>10} "
+                f"{key:<{wide}} {len(pictures):>8} {len(pictures) - len(sizes):>10} "
                 f"{self.duplicates.get(key, 0):>6}  {_span(sizes)}"
             )
         lines += [f"({self.depth})"]
@@ -79,7 +81,7 @@ def check_folders(
       The report; a root that is no folder is its only error.
     """
     root = pathlib.Path(root).expanduser()
-    wrong = _root_error(root)
+    wrong = root_error(root)
     if wrong:
         return Report({}, "nothing was read", {}, [wrong], [])
     found = {key: sources.Folder(root, name) for key, name in folders.items()}
@@ -131,6 +133,20 @@ def check_sources(found: Mapping[str, sources.Encoded], *, recipe: ops.Recipe) -
 def workers() -> int:
     """Threads for reading pictures."""
     return min(os.cpu_count() or 1, 16)
+
+
+def root_error(root: pathlib.Path) -> str:
+    """What is wrong with `data.root`, and the repair; empty if it is a folder."""
+    if root.is_dir():
+        return ""
+    if root.exists():
+        return f"data.root={root} must be a folder, is a file: unpack it, set --config.data.root"
+    near = next(parent for parent in root.absolute().parents if parent.is_dir())
+    held = sorted(path.name for path in near.iterdir() if path.is_dir() and path.name[0] != ".")
+    return (
+        f"data.root={root} does not exist; {near} does and holds {listed(held) or 'no folders'}: "
+        "correct --config.data.root"
+    )
 
 
 def _examine(source: sources.Encoded, index: int, *, decode: bool) -> Picture:
@@ -219,19 +235,6 @@ def listed(names: list[str], *, count: int = NAMED) -> str:
     """The first names, then how many more there are."""
     more = f" and {len(names) - count} more" if len(names) > count else ""
     return ", ".join(names[:count]) + more
-
-
-def _root_error(root: pathlib.Path) -> str:
-    if root.is_dir():
-        return ""
-    if root.exists():
-        return f"data.root={root} must be a folder, is a file: unpack it, set --config.data.root"
-    near = next(parent for parent in root.absolute().parents if parent.is_dir())
-    held = sorted(path.name for path in near.iterdir() if path.is_dir() and path.name[0] != ".")
-    return (
-        f"data.root={root} does not exist; {near} does and holds {listed(held) or 'no folders'}: "
-        "correct --config.data.root"
-    )
 
 
 def _empty(root: pathlib.Path, *, key: str, folders: Mapping[str, str]) -> str:

@@ -40,16 +40,13 @@ class Encoded(Source, Protocol):
         ...
 
 
-class Folder:
-    """All pictures below a folder, sorted by relative path; a missing folder is empty.
+class Files:
+    """Pictures by their paths below a folder."""
 
-    Hidden files and folders (`._x.jpg`, `.ipynb_checkpoints`) are left out, links are followed.
-    """
-
-    def __init__(self, root: str | os.PathLike[str], name: str):
-        """Lists the pictures in `root/name`; item names begin with `name`."""
+    def __init__(self, root: str | os.PathLike[str], names: list[str]):
+        """Nothing is read yet; names are paths below the root, in the order of the items."""
         self._root = pathlib.Path(root).expanduser()
-        self.names = [f"{name}/{path}" for path in picture_paths(self._root / name)]
+        self.names = names
 
     def open(self, index: int) -> BinaryIO:
         """The encoded item, open for reading."""
@@ -59,6 +56,18 @@ class Folder:
         """Item as uint8 [h, w, 3]; raises OSError or ops.UnreadableError."""
         with self.open(index) as file:
             return ops.decode(file)
+
+
+class Folder(Files):
+    """All pictures below a folder, sorted by relative path; a missing folder is empty.
+
+    Hidden files and folders (`._x.jpg`, `.ipynb_checkpoints`) are left out, links are followed.
+    """
+
+    def __init__(self, root: str | os.PathLike[str], name: str):
+        """Lists the pictures in `root/name`; item names begin with `name`."""
+        paths = picture_paths(pathlib.Path(root).expanduser() / name)
+        super().__init__(root, [f"{name}/{path}" for path in paths])
 
 
 class Tfds:

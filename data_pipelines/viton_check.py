@@ -61,7 +61,7 @@ def check(folder: Folder) -> Report:
         split: _Look(layout, everything=total <= DECODE_ALL)
         for split, layout in folder.layouts.items()
     }
-    errors, warnings = folder.errors + _no_folders(folder), list(folder.warnings)
+    errors, warnings = folder.errors + no_folders(folder), list(folder.warnings)
     for key, found in pairs.items():
         look = looks[SPLIT_OF[key]]
         if look.layout.folder.is_dir():
@@ -81,6 +81,18 @@ def check(folder: Folder) -> Report:
     )
     rows = [row for look in looks.values() for row in look.rows()]
     return Report(rows, depth, errors, warnings)
+
+
+def no_folders(folder: Folder) -> list[str]:
+    """Errors about splits that have pairs but no folder."""
+    needed = {SPLIT_OF[key] for key, pairs in folder.lists.items() if pairs}
+    held = sorted(path.name for path in folder.root.glob("*") if path.is_dir())
+    return [
+        f"data.{split}_folder={layout.folder.name} must be a folder in {folder.root}, which holds "
+        f"{listed(held) or 'none'}: set --config.data.{split}_folder"
+        for split, layout in folder.layouts.items()
+        if split in needed and not layout.folder.is_dir()
+    ]
 
 
 class _Look:
@@ -203,18 +215,6 @@ def _exchanged(pair: Pair, *, images: frozenset[str], cloths: frozenset[str]) ->
     """Whether neither name of a pair fits its column, and one fits the other."""
     fits = pair.person in images or pair.cloth in cloths
     return not fits and (pair.person in cloths or pair.cloth in images)
-
-
-def _no_folders(folder: Folder) -> list[str]:
-    """Errors about splits that have pairs but no folder."""
-    needed = {SPLIT_OF[key] for key, pairs in folder.lists.items() if pairs}
-    held = sorted(path.name for path in folder.root.glob("*") if path.is_dir())
-    return [
-        f"data.{split}_folder={layout.folder.name} must be a folder in {folder.root}, which holds "
-        f"{listed(held) or 'none'}: set --config.data.{split}_folder"
-        for split, layout in folder.layouts.items()
-        if split in needed and not layout.folder.is_dir()
-    ]
 
 
 def _repeated_lines(folder: Folder) -> list[str]:

@@ -60,20 +60,11 @@ def wrong(config: ConfigDict) -> list[str]:
     """What is wrong with the values of the config, one sentence each."""
     data, kind = config.data, fields.kind(config)
     rules = [
-        (
-            data.source in ("auto", "folder", "dolls"),
-            f"data.source={data.source!r} must be auto, folder or dolls: set --config.data.source",
-        ),
-        (
-            kind != "folder" or data.root,
-            "data.source=folder needs one: set --config.data.root, or --config.data.source=dolls",
-        ),
         *(
-            (data[name] in choices, _choice(name, data[name], choices))
+            (data[name] in choices, fields.choice(name, data[name], choices))
             for name, choices in (
                 ("representation", REPRESENTATIONS),
                 ("warps", WARPS),
-                ("cache", CACHES),
             )
         ),
         (
@@ -82,11 +73,22 @@ def wrong(config: ConfigDict) -> list[str]:
             "set --config.data.root, or --config.data.warps=gmm",
         ),
     ]
-    return [message for right, message in rules if not right] + _wrong_numbers(config)
+    return wrong_anywhere(config) + [message for right, message in rules if not right]
 
 
-def _wrong_numbers(config: ConfigDict) -> list[str]:
+def wrong_anywhere(config: ConfigDict) -> list[str]:
+    """What is wrong with the fields that all runs on persons and garments share."""
+    data = config.data
     rules = [
+        (
+            data.source in ("auto", "folder", "dolls"),
+            f"data.source={data.source!r} must be auto, folder or dolls: set --config.data.source",
+        ),
+        (
+            fields.kind(config) != "folder" or data.root,
+            "data.source=folder needs one: set --config.data.root, or --config.data.source=dolls",
+        ),
+        (data.cache in CACHES, fields.choice("cache", data.cache, CACHES)),
         (
             config.image_size >= SIDE and config.image_size % SIDE == 0,
             f"image_size={config.image_size}, the height, must be a multiple of {SIDE}, so that "
@@ -104,7 +106,3 @@ def _wrong_numbers(config: ConfigDict) -> list[str]:
         (config.seed >= 0, f"seed={config.seed} must be 0 or more: set --config.seed"),
     ]
     return [message for right, message in rules if not right]
-
-
-def _choice(field: str, value: str, choices: tuple[str, ...]) -> str:
-    return f"data.{field}={value!r} must be one of {', '.join(choices)}: set --config.data.{field}"

@@ -129,7 +129,7 @@ def draw_separates(rng: np.random.Generator, *, skirts: float) -> Outfit:
     kind = str(rng.choice(["trousers", "shorts", "skirt"], p=chances))
     top = _draw_top(rng, sleeves=(0.32, 0.46, 0.22))
     garments = (top, _draw_bottom(rng, kind, plain=top.print.kind != "plain"))
-    return _outfit(rng, garments, tucked=0.4 if kind == "skirt" else 0.1)
+    return _outfit(rng, garments, tucked=0.0)
 
 
 def draw_plain_top(rng: np.random.Generator) -> Garment:

@@ -1,0 +1,352 @@
+"""Batches of triplets for CAGAN: a person, the garment worn, another garment.
+
+A batch is a dict of float32 [B, H, W, 3] in [-1, 1], H = config.image_size, W = 3/4 H;
+`triplet_items` lists its keys, `triplet_layouts` the folders they come from.
+
+The other garment of a training person is drawn anew in every epoch, from all garments that training
+persons wear but the own one; (seed, epoch, person) names the draw. Persons are enlarged and cropped
+at random, garments are resized, all are mirrored as `data.flip_pair` and `data.flip_other` say.
+Source: Jetchev and Bergmann 2017; its Keras version, whose crop leaves the last place out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from data_pipelines import (
+    fields,
+    ops,
+    prepare,
+    stream,
+    triplet_check,
+    triplet_fields,
+    viton_fields,
+)
+from data_pipelines.triplet_items import Source, Triplet, another, garments_of
+from data_pipelines.triplet_sources import Dolls, Folder
+from data_pipelines.viton_items import HeldOut
+
+KEYS = triplet_fields.KEYS
+SPLITS = ("train", "test")
+PAIRS = ("same", "other")  # of the test set
+_ORDER, _PLACE, _MIRROR, _OTHER = range(2, 6)  # salts of the random streams
+
+
+class Pipeline:
+    """The data of a run: `load` makes it, after all checks."""
+
+    def __init__(self, source: Source, *, config: ConfigDict, report: prepare.Report | None):
+        """Args as attributes.
+
+        Args:
+          source: where triplets come from.
+          config: a run's, without faults (`triplet_fields.wrong`).
+          report: of the check; None without one.
+        """
+        self.report = report
+        self._source, self._data = source, config.data.copy_and_resolve_references()
+        self._garments = garments_of(source.train)
+        self._headline = triplet_fields.headline(
+            config, self.counts, garments=len(self._garments), layout=source.layout
+        )
+        self._batch_size, self._seed = config.batch_size, config.seed
+        self._size = dict(zip(("height", "width"), viton_fields.size(config), strict=True))
+        self._enlarged = dict(zip(self._size, triplet_fields.enlarged(config), strict=True))
+        self._shapes = triplet_fields.shapes(config)
+        self._keeps = viton_fields.keeps(config)
+        self._kept: dict[tuple[str, str], np.ndarray] = {}
+        self._skipped: dict[str, str] = {}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Triplets of each kind: train, test_same, test_other."""
+        tests = {f"test_{pairs}": len(self._source.tests[pairs]) for pairs in PAIRS}
+        return {"train": len(self._source.train), **tests}
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps in which every training person is seen once."""
+        return -(-self.counts["train"] // self._batch_size)
+
+    @property
+    def skipped(self) -> dict[str, str]:
+        """Name -> reason of the pictures that could not be read so far."""
+        return dict(self._skipped)
+
+    def summary(self) -> str:
+        """Where the triplets come from and how many there are; then one line for each warning."""
+        warnings = self.report.warnings if self.report else []
+        return "\n".join([self._headline, *(f"warning: {message}" for message in warnings)])
+
+    def batches(
+        self, start_step: int, *, process_index: int = 0, process_count: int = 1
+    ) -> stream.Batches:
+        """Training batches from a step on, without end: this process's share of each.
+
+        Args:
+          start_step: step of the first batch; the order is that of a run from 0.
+          process_index: which share of each global batch, in [0, process_count).
+          process_count: processes that share a global batch; must divide batch_size.
+
+        Returns:
+          Iterator of dicts (`KEYS`) of float32 [batch_size / process_count, H, W, 3] in [-1, 1];
+          its `close()` ends its threads.
+
+        Raises:
+          ValueError: if a number is out of its range.
+          prepare.DataError: while iterating, if no triplet can be read.
+        """
+        train = self._source.train
+        order = stream.Shuffled(
+            self._training,
+            names=[triplet.person for triplet in train],
+            seed=(self._seed, _ORDER),
+            skipped=self._skipped,
+        )
+
+        def example(position: int) -> dict[str, np.ndarray]:
+            index, made = order.at(position)
+            if "other" not in made:
+                made["other"] = self._drawn(index, epoch=position // len(train))
+            return {key: ops.normalise(x) for key, x in self._augmented(made, position).items()}
+
+        return stream.Batches(
+            example,
+            shapes=self._shapes,
+            start_step=start_step,
+            batch_size=self._batch_size,
+            process_index=process_index,
+            process_count=process_count,
+        )
+
+    def fixed(self, split: str, count: int) -> dict[str, np.ndarray]:
+        """The first triplets, resized and nothing else, for grids.
+
+        Args:
+          split: "train" or "test"; of test the pairs "other", and if there are none, train.
+          count: triplets wanted; fewer come if fewer can be read.
+
+        Returns:
+          Dict (`KEYS`, and the truths where known) of float32 [n, H, W, C], n <= count.
+
+        Raises:
+          ValueError: if the split is unknown or the count is below 1.
+          prepare.DataError: if no triplet can be read.
+        """
+        if split not in SPLITS:
+            raise ValueError(f"split must be one of {SPLITS}, got {split!r}")
+        if count < 1:
+            raise ValueError(f"count must be 1 or more, got {count}")
+        triplets = self._source.tests["other"] if split == "test" else []
+        triplets = triplets or [self._first(triplet) for triplet in self._source.train]
+        shown = []
+        for triplet in triplets:
+            if len(shown) == count:
+                break
+            try:
+                shown.append(self._shown(triplet)[0])
+            except (OSError, ValueError) as error:
+                self._skipped[triplet.person] = str(error)
+        if not shown:
+            first = triplets[0].person
+            raise prepare.DataError(
+                f"none of {len(triplets)} {split} triplets can be read, such as {first} "
+                f"({self._skipped[first]}); is the disk still there?"
+            )
+        return _stacked(shown)
+
+    def held_out(self, pairs: str, *, batch_size: int) -> Iterator[HeldOut]:
+        """All test triplets of a kind in order, resized and nothing else.
+
+        Args:
+          pairs: "same" (the garment worn is also the other one) or "other".
+          batch_size: items at a time; the last batch may be smaller.
+
+        Returns:
+          Iterator of batches: `KEYS`, and the truths where known.
+
+        Raises:
+          ValueError: if an argument is out of its range.
+          prepare.DataError: if there are no such triplets, or, while iterating, one cannot be read.
+        """
+        if pairs not in PAIRS:
+            raise ValueError(f"pairs must be one of {PAIRS}, got {pairs!r}")
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be 1 or more, got {batch_size}")
+        triplets = self._source.tests[pairs]
+        if not triplets:
+            raise prepare.DataError(
+                f"there are no test triplets {pairs!r} ({self._headline}): add test pictures in "
+                "the layout of the folder, or choose other data"
+            )
+        return (
+            self._held_out(triplets[first : first + batch_size])
+            for first in range(0, len(triplets), batch_size)
+        )
+
+    def cloths(self) -> list[str]:
+        """Names of all garments of the test set, for `item`."""
+        return garments_of(self._source.tests["same"])
+
+    def item(self, *, person: str, cloth: str, worn: str = "") -> dict[str, np.ndarray]:
+        """A batch of one for inference: any person in any garment.
+
+        Args:
+          person: path of a picture, or its name in the test or the training split; `doll_N` of
+            dolls.
+          cloth: the garment to put on, likewise.
+          worn: the garment that the person wears, likewise; empty where the data knows it.
+
+        Returns:
+          Dict (`KEYS`) of float32 [1, H, W, 3].
+
+        Raises:
+          FileNotFoundError: if one is not there, or nothing says what the person wears.
+          ValueError: if a file cannot be read.
+        """
+        triplet = self._source.asked(person, cloth, worn=worn)
+        return _stacked([self._plain(triplet)])
+
+    def _training(self, index: int) -> tuple[int, dict[str, np.ndarray]]:
+        """A training triplet in uint8, `other` only if it is fixed; the person is enlarged."""
+        triplet = self._source.train[index]
+        made = {"person": self._person(triplet.person), "worn": self._garment(triplet.worn)}
+        if triplet.other:
+            made["other"] = self._garment(triplet.other)
+        return index, made
+
+    def _drawn(self, index: int, *, epoch: int) -> np.ndarray:
+        """Another garment for a training person; one that cannot be read gives way to the next."""
+        worn, count = self._source.train[index].worn, len(self._garments) - 1
+        words = np.random.SeedSequence((self._seed, _OTHER, epoch, index)).generate_state(1)
+        first = int(words[0]) * count >> 32
+        for step in range(first, first + count):
+            name = another(self._garments, worn, step=step)
+            try:
+                return self._garment(name)
+            except (OSError, ValueError) as error:
+                self._skipped[name] = str(error)  # one dict write: atomic
+        raise prepare.DataError(
+            f"none of the {count} garments but {worn} can be read, such as {name} "
+            f"({self._skipped[name]}); is the disk still there?"
+        )
+
+    def _augmented(self, made: dict[str, np.ndarray], position: int) -> dict[str, np.ndarray]:
+        """The person cropped, all mirrored or not, as the position says."""
+        row, col, pair = ops.words(self._seed, position, domain=_PLACE)
+        worn, other, _ = ops.words(self._seed, position, domain=_MIRROR)
+        words = {"person": pair, "worn": worn if self._data.flip_pair == "free" else pair}
+        mirrored = words if self._data.flip_pair != "none" else {}
+        mirrored |= {"other": other} if self._data.flip_other else {}
+        height, width = self._size.values()
+        top, left = (
+            (word * (long - short + 1)) >> 32
+            for word, long, short in zip(
+                (row, col), self._enlarged.values(), (height, width), strict=True
+            )
+        )
+        cropped = made | {"person": made["person"][top : top + height, left : left + width]}
+        return {
+            key: ops.flip(image) if mirrored.get(key, 0) >> 31 else image
+            for key, image in cropped.items()
+        }
+
+    def _person(self, name: str) -> np.ndarray:
+        return self._remembered("person", name, lambda: self._source.person(name, **self._enlarged))
+
+    def _garment(self, name: str) -> np.ndarray:
+        return self._remembered("garment", name, lambda: self._source.garment(name, **self._size))
+
+    def _remembered(self, kind: str, name: str, read: Callable[[], np.ndarray]) -> np.ndarray:
+        if not self._keeps:
+            return read()
+        if (kind, name) not in self._kept:
+            self._kept[kind, name] = read()
+        return self._kept[kind, name]
+
+    def _first(self, triplet: Triplet) -> Triplet:
+        """A training triplet with the garment that is shown in grids."""
+        if triplet.other:
+            return triplet
+        return triplet._replace(other=another(self._garments, triplet.worn, step=0))
+
+    def _plain(self, triplet: Triplet) -> dict[str, np.ndarray]:
+        images = {
+            "person": self._source.person(triplet.person, **self._size),
+            "worn": self._source.garment(triplet.worn, **self._size),
+            "other": self._source.garment(triplet.other, **self._size),
+        }
+        return {key: ops.normalise(image) for key, image in images.items()}
+
+    def _shown(self, triplet: Triplet) -> tuple[dict[str, np.ndarray], frozenset[str]]:
+        """The arrays of a triplet with the truths where known, and its subsets."""
+        made, known = self._plain(triplet), self._source.known(triplet, **self._size)
+        if known.truth is not None:
+            made["truth"] = ops.normalise(known.truth)
+        if known.mask is not None:
+            made["truth_mask"] = known.mask[..., None].astype(np.float32)
+        return made, known.subsets
+
+    def _held_out(self, triplets: list[Triplet]) -> HeldOut:
+        made = []
+        for triplet in triplets:
+            try:
+                made.append(self._shown(triplet))
+            except (OSError, ValueError) as error:
+                raise prepare.DataError(
+                    f"the triplet {triplet.name} cannot be read ({error}): a score over fewer "
+                    "could not be compared; repair the file or take it out"
+                ) from error
+        batch = _stacked([arrays for arrays, _ in made])
+        names = [triplet.name for triplet in triplets]
+        return HeldOut(batch, names, [subsets for _, subsets in made])
+
+
+def spec(config: ConfigDict) -> dict[str, tuple[int, ...]]:
+    """Shapes of a global batch, without reading anything."""
+    shapes = triplet_fields.shapes(config)
+    return {key: (config.batch_size, *shape) for key, shape in shapes.items()}
+
+
+def load(config: ConfigDict) -> Pipeline:
+    """Finds and checks the triplets of a run, before anything is compiled.
+
+    Args:
+      config: `configs/base.py` and its fields of triplets; reads seed, batch_size, image_size and
+        data.
+
+    Raises:
+      prepare.DataError: with everything that is wrong, and the repairs.
+    """
+    errors, report = triplet_fields.wrong(config), None
+    source = _source(config)
+    if isinstance(source, Folder):
+        report = triplet_check.check(source, height=config.image_size)
+        errors += report.errors
+    if len(errors) > 1:
+        errors = [f"{len(errors)} things are wrong with the data of this run:", *errors]
+    if errors:
+        raise prepare.DataError("\n  - ".join(errors))
+    return Pipeline(source, config=config, report=report)
+
+
+def browse(config: ConfigDict) -> Pipeline:
+    """The triplets of a run without the check, for inference: only what is asked for is read.
+
+    Args:
+      config: of a run that has been loaded once; its folder needs no lists.
+    """
+    return Pipeline(_source(config), config=config, report=None)
+
+
+def _source(config: ConfigDict) -> Dolls | Folder:
+    if fields.kind(config) == "folder" and config.data.root:
+        return Folder(config.data)
+    return Dolls(config.data.dolls)
+
+
+def _stacked(made: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {key: np.stack([arrays[key] for arrays in made]) for key in made[0]}
