@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from absl import app, flags, logging
@@ -55,7 +56,6 @@ def main(_: list[str]) -> int:
         count, index = (int(number) if number else None for number in numbers)
         jax.distributed.initialize(os.environ.get("JAX_COORDINATOR_ADDRESS"), count, index)
     from data_pipelines.prepare import DataError
-    from tryon_jax.checkpoint import CheckpointError
     from tryon_jax.record import WorkdirError
     from tryon_jax.setup import UsageError
     from tryon_jax.stopping import NonFiniteError
@@ -66,7 +66,7 @@ def main(_: list[str]) -> int:
         return _refuse(error, BAD_DATA)
     except NonFiniteError as error:
         return _refuse(error, NON_FINITE)
-    except (UsageError, WorkdirError, CheckpointError, FileNotFoundError) as error:
+    except (UsageError, WorkdirError, OSError) as error:
         return _refuse(error, WRONG_USE)
 
 
@@ -100,11 +100,18 @@ def _modes():
 
 def _infer():
     """Translation of pictures, or garments on persons: the run knows which."""
-    from tryon_jax import infer, try_on, weights
+    from tryon_jax import infer, setup, try_on, weights
 
     _, config = weights.last_stage(FLAGS.workdir)
     dresses = config.data.pipeline == "viton"
-    options, run = (try_on.Options, try_on.try_on) if dresses else (infer.Options, infer.infer)
+    options = try_on.Options if dresses else infer.Options
+    run: Callable[..., int] = try_on.try_on if dresses else infer.infer
+    others = {*infer.Options._fields, *try_on.Options._fields} - {*options._fields}
+    if given := sorted(f"--{name}" for name in others if FLAGS[name].present):
+        known = ", ".join(f"--{name}" for name in options._fields)
+        raise setup.UsageError(
+            f"{', '.join(given)}: --mode=infer of a run of {config.system} takes {known}"
+        )
     return run(FLAGS.workdir, options(**{name: getattr(FLAGS, name) for name in options._fields}))
 
 
@@ -125,7 +132,7 @@ def _config_file() -> tuple[Path, str]:
 
 
 def _refuse(error: Exception, code: int) -> int:
-    print(f"error: {error.args[0] if error.args else error}", file=sys.stderr)
+    print(f"error: {error}", file=sys.stderr)
     return code
 
 

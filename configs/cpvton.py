@@ -16,6 +16,7 @@ from configs import base
 
 VARIANTS = ("paper", "plus", "adversarial", "gmm", "tom", "demo", "smoke")  # and their sums
 GROUPS = (("paper", "plus"), ("adversarial",), ("gmm", "tom"), ("demo", "smoke"))
+TOM_DEMO = 400  # steps of the demo's second stage, each of which costs ten of the first
 
 
 def get_config(arg: str = "paper") -> ConfigDict:
@@ -51,6 +52,9 @@ def _gmm() -> ConfigDict:
     gmm = ConfigDict()
     gmm.channels = 64
     gmm.halvings = 4  # feature maps of 16 x 12 at 256 x 192; one more for 512 x 384
+    gmm.height = (
+        0  # rows of the pictures that the networks see; 0: image_size. Warps have full size
+    )
     gmm.lattice = (5, 5)  # control points along x and y
     gmm.extent = 1.0  # half-width of the lattice; 0.9 in VITON-HD
     gmm.matches = "cloth"  # | mask (CP-VTON+): what is matched with the person
@@ -83,13 +87,20 @@ def _plus(config: ConfigDict) -> None:
 
 def _demo(config: ConfigDict) -> None:
     base.shorten(config)
+    config.steps = 5500
     config.image_size = 128
-    config.batch_size = 4
-    config.model.gmm.channels = 16
-    config.model.gmm.halvings = 3
+    config.data.dolls = 1000
+    config.report.pictures = 500
+    config.ema.decay = 0.0
+    config.optim.lr = 1e-3
+    config.optim.policy = "linear"
+    config.optim.hold = 0.1
+    config.model.gmm.channels = 24
+    config.model.gmm.height = 64  # enough to find the place; the warp itself has 128 rows
+    config.model.gmm.halvings = 2
+    config.weights.gmm["mask"] = 1.0  # so few steps: the outline tells more than the colours
     config.model.tom.channels = 16
     config.model.tom.halvings = 5
-    config.optim.lr = 5e-4
 
 
 def _smoke(config: ConfigDict) -> None:
@@ -110,12 +121,15 @@ def _staged(config: ConfigDict, words: list[str]) -> ConfigDict:
         config.system = "cpvton_gmm"
     elif "tom" in words:
         config.system = "cpvton_tom"
+        config.steps = TOM_DEMO if "demo" in words else config.steps
         config.frozen = {"gmm": "", "vgg": ""}
     else:
         config.order = ("gmm", "tom")
         for name in config.order:
             config.stages[name] = {"system": f"cpvton_{name}"}
             config.stages[name].steps = config_dict.placeholder(int)  # unset: config.steps
+        if "demo" in words:
+            config.stages.tom.steps = TOM_DEMO
         config.stages.tom.frozen = {"gmm": "stage:gmm", "vgg": ""}
     return config
 

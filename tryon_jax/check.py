@@ -79,7 +79,9 @@ def _broken_promises(setup: Setup, *, grid: Path) -> Iterator[str]:
     before = fresh_state(setup)
     start = before._replace(**jax.tree.map(np.array, _movable(before)))
     state, metrics = step(before, placed[0])
-    print(describe.losses(metrics, setup.config.weights.to_dict()), "", sep="\n")
+    weights = setup.config.weights.to_dict()
+    played = {player: weights[player] for player in weights if f"{player}_total" in metrics}
+    print(describe.losses(metrics, played), "", sep="\n")
     yield from _not_finite(metrics)
     yield from _not_moved(start, state)
     with tempfile.TemporaryDirectory() as folder:

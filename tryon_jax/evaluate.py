@@ -45,13 +45,19 @@ def evaluate(workdir: str | os.PathLike[str], *, checkpoint: str = "latest") -> 
     """
     run = trained(workdir, checkpoint=checkpoint)
     if not run.system.scores:
-        raise UsageError(f"{run.config.system} has no scores against a truth: unpaired translation")
+        raise UsageError(
+            f"{workdir} is a run of {run.config.system}, which has no truth to be scored against: "
+            "--mode=evaluate takes try-on runs"
+        )
     print(f"weights: {run.origin}")
     data = pipeline(run.config)
     print(data.summary())
     table = scored(run, data)
     if not table:
-        raise UsageError("no held-out item has a truth: there are no persons in their own garment")
+        raise UsageError(
+            "no held-out item has a truth: list persons in their own garment in "
+            f"{run.config.data.test_same}, in {run.config.data.root}"
+        )
     print(text(table))
     path = Path(workdir) / "metrics.json"
     record = {"weights": run.origin, "data": data.summary(), "scores": table}

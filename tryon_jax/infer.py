@@ -11,10 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
-from PIL import Image
 
 from data_pipelines import ops, sources
-from tryon_jax import grids, sharding
+from data_pipelines.prepare import DataError
+from tryon_jax import grids, outputs, sharding
 from tryon_jax.setup import UsageError, batch_template
 from tryon_jax.system import State, System
 from tryon_jax.weights import trained
@@ -51,6 +51,7 @@ def infer(workdir: str | os.PathLike[str], options: Options) -> int:
 
     Raises:
       setup.UsageError: naming the option and its repair.
+      data_pipelines.prepare.DataError: naming a file that is no picture.
       FileNotFoundError: if the folder holds no run.
     """
     jobs = _jobs(options)
@@ -65,12 +66,11 @@ def infer(workdir: str | os.PathLike[str], options: Options) -> int:
         state = state._replace(ema={})
     translate = translator(config, system, state, direction=options.direction)
     for source, target in jobs:
-        with source.open("rb") as file:
-            picture = ops.decode(file)
+        picture = _read(source)
         answer = translated(translate, picture, size=size, multiple=system.multiple)
         if options.side_by_side:
             answer = np.concatenate([picture, answer], axis=1)
-        _save(target, answer)
+        outputs.save(target, answer)
     print(f"wrote {len(jobs)} picture{'s' * (len(jobs) > 1)}: {options.output}")
     return 0
 
@@ -143,17 +143,17 @@ def _jobs(options: Options) -> list[tuple[Path, Path]]:
         raise UsageError(f"--input={source} does not exist (looked in {Path.cwd()})")
     if not jobs:
         raise UsageError(f"--input={source} holds no pictures ({' '.join(sources.SUFFIXES)})")
-    if not source.is_dir() and jobs[0][1].suffix.lower() not in Image.registered_extensions():
+    if not source.is_dir() and not outputs.is_picture(jobs[0][1]):
         raise UsageError(f"--output={target} must end like a picture, such as .png, or be a folder")
-    taken = [str(path) for _, path in jobs if path.exists()]
-    if taken and not options.overwrite:
-        raise UsageError(
-            f"{len(taken)} output files exist, such as {taken[0]}: add --overwrite or another "
-            "--output"
-        )
+    outputs.check_free((path for _, path in jobs), overwrite=options.overwrite)
     return jobs
 
 
-def _save(path: Path, picture: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture).save(path)
+def _read(path: Path) -> np.ndarray:
+    try:
+        with path.open("rb") as file:
+            return ops.decode(file)
+    except ops.UnreadableError as error:
+        raise DataError(
+            f"{path} is no picture that can be read ({error}): repair or remove it"
+        ) from error

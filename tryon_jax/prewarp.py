@@ -8,17 +8,18 @@ that no garment on a second person replaces the first.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
 import numpy as np
-from PIL import Image
 
 from data_pipelines import viton
+from tryon_jax import outputs
 from tryon_jax.setup import UsageError
-from tryon_jax.weights import trained
+from tryon_jax.weights import Trained, trained
 
-FOLDERS = {"warped_cloth": "warp-cloth", "warped_mask": "warp-mask"}
+WARPED = ("warped_cloth", "warped_mask")
 
 
 def prewarp(
@@ -44,33 +45,40 @@ def prewarp(
     run = trained(stage if workdir and stage.is_dir() else workdir, checkpoint=checkpoint)
     if run.config.system != "cpvton_gmm":
         raise UsageError(
-            f"--mode=warp needs a run of cpvton_gmm, {workdir} is one of {run.config.system}"
+            f"--mode=warp needs a run of cpvton_gmm, {workdir} is one of {run.config.system}: name "
+            "the folder of a GMM, such as --workdir=runs/cpvton/gmm"
         )
     root = Path(output or run.config.data.root)
     if not str(output or run.config.data.root):
         raise UsageError("--mode=warp of a run on paper dolls has no data folder: give --output")
     print(f"weights: {run.origin}")
-    data = viton.load(run.config)
-    sample = jax.jit(run.system.sample)
-    count = 0
+    written: set[Path] = set()  # a pair may stand in two lists
+    for path, picture in _warped(run, root):
+        if path not in written:
+            outputs.check_free([path], overwrite=overwrite)
+            outputs.save(path, picture)
+            written.add(path)
+    print(f"warped the garments of {len(written) // len(WARPED)} pairs: {root}")
+    return 0
+
+
+def _warped(run: Trained, root: Path) -> Iterator[tuple[Path, np.ndarray]]:
+    """File and bytes of every warped garment and mask."""
+    data, sample = viton.load(run.config), jax.jit(run.system.sample)
+    fields = run.config.data
     for pairs in ("train", *viton.PAIRS):
-        split = run.config.data.train_folder if pairs == "train" else run.config.data.test_folder
+        split = fields.train_folder if pairs == "train" else fields.test_folder
         if not data.counts["train" if pairs == "train" else f"test_{pairs}"]:
             continue
         for held in data.held_out(pairs, batch_size=run.config.batch_size):
             made = sample(run.state, held.batch)
-            for key, folder in FOLDERS.items():
+            for key in WARPED:
+                folder = root / split / outputs.FOLDERS[key]
                 for name, picture in zip(held.names, np.asarray(made[key]), strict=True):
-                    _save(root / split / folder / f"{name}.jpg", picture, overwrite=overwrite)
-            count += len(held.names)
-    print(f"warped the garments of {count} pairs: {root}")
-    return 0
+                    yield folder / f"{name}.jpg", _truncated(picture)
 
 
-def _save(path: Path, picture: np.ndarray, *, overwrite: bool) -> None:
-    """As the original saves: truncated to 8 bits, JPEG of Pillow's quality, 75."""
-    if path.exists() and not overwrite:
-        raise UsageError(f"{path} exists: add --overwrite, or write to another --output")
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _truncated(picture: np.ndarray) -> np.ndarray:
+    """Float [H, W, 3 or 1] in [-1, 1] as uint8 [H, W, 3] or [H, W]; rounds down as the original."""
     levels = np.clip((picture + 1) / 2 * 255, 0, 255).astype(np.uint8)
-    Image.fromarray(levels[..., 0] if levels.shape[-1] == 1 else levels).save(path, quality=75)
+    return levels[..., 0] if levels.shape[-1] == 1 else levels

@@ -80,6 +80,20 @@ def write(workdir: str | os.PathLike[str], config: ConfigDict) -> None:
         write_atomic(Path(workdir) / f"{name}.json", f"{text}\n".encode())
 
 
+def write_origins(workdir: str | os.PathLike[str], origins: Mapping[str, str]) -> None:
+    """Write `frozen.json`: where the weights of the networks that nobody trains came from.
+
+    Args:
+      workdir: the run's folder.
+      origins: by network, a file and its fingerprint, or a step of a run.
+
+    Raises:
+      OSError: the folder cannot be written.
+    """
+    text = json.dumps(origins, indent=2, sort_keys=True)
+    write_atomic(Path(workdir) / "frozen.json", f"{text}\n".encode())
+
+
 def read(workdir: str | os.PathLike[str]) -> ConfigDict:
     """The config of the run in a folder, unlocked.
 

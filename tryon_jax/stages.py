@@ -46,10 +46,11 @@ def run(
         record.open_workdir(workdir, config)
         if jax.process_index() == 0:
             record.write(workdir, config)
-    for number, name in enumerate(config.order, 1):
+    current = _current(config, workdir)
+    for number, name in enumerate(config.order):
         folder, stage = Path(workdir) / name, stage_config(config, name)
-        title = f"stage {number} of {len(config.order)}, {name}"
-        if _complete(folder, stage):
+        title = f"stage {number + 1} of {len(config.order)}, {name}"
+        if number < current or _complete(folder, stage):
             print(f"{title}: complete")
             continue
         print(f"{title}: {folder}")
@@ -73,6 +74,18 @@ def stage_config(config: ConfigDict, name: str) -> ConfigDict:
     return stage.lock()
 
 
+def _current(config: ConfigDict, workdir: str | os.PathLike[str]) -> int:
+    """The place of the latest stage that has saved.
+
+    Its checkpoints hold what it needs of those before it, so that their folders may be gone.
+    """
+    saved = [bool(saved_steps(Path(workdir) / name)[1]) for name in config.order]
+    return max((number for number, has_saved in enumerate(saved) if has_saved), default=0)
+
+
 def _complete(folder: Path, stage: ConfigDict) -> bool:
     _, steps = saved_steps(folder)
-    return bool(steps) and steps[-1] >= stage.steps
+    if not steps or steps[-1] < stage.steps:
+        return False
+    record.open_workdir(folder, stage)  # refuses the run of another config
+    return True

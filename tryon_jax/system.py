@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -23,7 +24,13 @@ Tree = Any  # nested dicts of arrays
 Batch = Mapping[str, jax.Array]
 Shapes = Mapping[str, jax.ShapeDtypeStruct]  # of a batch
 Metrics = dict[str, jax.Array]
-Reader = Callable[[str], Mapping[str, Tree]]  # a path, or "", to variables by collection
+
+
+class Reader(NamedTuple):
+    """How the weights of a network that nobody trains come from a file."""
+
+    find: Callable[[str], Path]  # a path, or "" where a package brings the file
+    load: Callable[[Path], Mapping[str, Tree]]  # to variables by collection
 
 
 class State(NamedTuple):
@@ -61,6 +68,9 @@ class Game(Protocol):
 
     Losses return unweighted terms by name, or dicts of parts. They may see the generators through
     `made` or directly: gradients of both reach the player.
+
+    A method `measures(batch, made)`, where there is one, gives float32 scalars by name that nobody
+    lowers: numbers for the curves, computed from its arguments alone.
     """
 
     players: Mapping[str, tuple[str, ...]]  # who moves which networks, in the order of play
@@ -243,6 +253,8 @@ def _gradients(rules: _Rules, player: str, networks, variables, batch, made, pul
         grads, (numbers, moved) = jax.grad(loss, has_aux=True)(own, jax.lax.stop_gradient(made))
         return (grads, numbers), moved
     (grads, cotangent), (numbers, moved) = jax.grad(loss, (0, 1), has_aux=True)(own, made)
+    if hasattr(module, "measures"):
+        numbers |= module.measures(batch, made)
     (through_made,) = pullback(cotangent)
     return (jax.tree.map(jnp.add, grads, through_made), numbers), moved
 

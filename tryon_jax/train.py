@@ -26,7 +26,7 @@ from tryon_jax.reporting import Reporter, markdown_table
 from tryon_jax.setup import Setup, UsageError, compile_step, set_up
 from tryon_jax.stopping import Stop, agreed
 from tryon_jax.system import State
-from tryon_jax.weights import fresh_state
+from tryon_jax.weights import fresh_state, frozen
 
 DONE, PREEMPTED = 0, 75  # exit codes
 AHEAD = 2  # steps under way at once; many more deadlock XLA's all-reduce on few CPU cores
@@ -172,8 +172,14 @@ def _start(
         with progress.timed(f"resuming at step {steps[-1]}"):
             state, memory = checkpoints.restore(setup.template, step=steps[-1])
         return state, memory["values"], steps[-1]
+    given = frozen(setup, workdir=workdir)
+    origins = {network: weights.origin for network, weights in given.items()}
+    for network, origin in origins.items():
+        progress.note(f"frozen {network}: {origin}")
+    if origins and jax.process_index() == 0:
+        record.write_origins(workdir, origins)
     with progress.timed("drawing the networks"):
-        return fresh_state(setup, workdir=workdir), {}, 0
+        return fresh_state(setup, given=given), {}, 0
 
 
 def _compiled(setup: Setup, progress: Progress, *, left: int, smaller: str) -> Compiled:

@@ -7,6 +7,7 @@ them, from an earlier stage of the same run (`stage:NAME`), or from a file that 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from ml_collections import ConfigDict
 
 from tryon_jax import record, sharding
 from tryon_jax.checkpoint import restore_sampled, saved_steps
+from tryon_jax.port.weight_file import fingerprint
 from tryon_jax.setup import Setup, UsageError, batch_template, make_system
 from tryon_jax.system import State, System
 
@@ -31,23 +33,43 @@ class Trained(NamedTuple):
     origin: str  # for people: which step of which folder
 
 
-def fresh_state(setup: Setup, *, workdir: str | os.PathLike[str] | None = None) -> State:
+class Frozen(NamedTuple):
+    """The weights of a network that nobody trains."""
+
+    variables: dict[str, Any]  # by collection
+    origin: str  # for people: a file and its fingerprint, or a step of a run
+
+
+def frozen(setup: Setup, *, workdir: str | os.PathLike[str] | None) -> dict[str, Frozen]:
+    """The weights that `config.frozen` names, by network.
+
+    Args:
+      setup: of the run.
+      workdir: the run's folder, for networks from other stages; None leaves those out.
+
+    Raises:
+      setup.UsageError: if a network's weights cannot be had or do not fit.
+    """
+    found = {}
+    for network in setup.template.frozen:
+        source = setup.config.frozen[network]
+        if workdir is not None or not source.startswith(STAGE):
+            found[network] = _read(setup, network, source, workdir=Path(workdir or "."))
+            _check_fit(setup.template, network, found[network].variables, source=source)
+    return found
+
+
+def fresh_state(setup: Setup, *, given: Mapping[str, Frozen] = {}) -> State:
     """Initial networks from the config's seed, the same on every device and process.
 
     Args:
       setup: of the run.
-      workdir: the run's folder, for frozen networks from other stages; None leaves those as drawn.
-
-    Raises:
-      setup.UsageError: if a frozen network's weights cannot be had.
+      given: what `frozen` gives; other frozen networks stay as drawn.
     """
     batch = {key: np.zeros(x.shape, x.dtype) for key, x in setup.batch.items()}
     state = jax.jit(setup.system.init)(jax.random.key(setup.config.seed), batch)
-    for network, source in setup.config.frozen.items():
-        if workdir is None and source.startswith(STAGE):
-            continue
-        found = _read(setup, network, source, workdir=Path(workdir or "."))
-        state = _with_network(state, network, found, source=source)
+    for network, weights in given.items():
+        state = _with_network(state, network, weights.variables)
     return sharding.place_whole(state, mesh=setup.mesh)
 
 
@@ -83,19 +105,24 @@ def last_stage(workdir: str | os.PathLike[str]) -> tuple[Path, ConfigDict]:
     """A run's folder and record; of a run in stages, those of its last stage.
 
     Raises:
-      setup.UsageError: if no folder is named.
+      setup.UsageError: if no folder is named, or its last stage has not begun.
       FileNotFoundError: if the folder holds no run.
     """
     if not str(workdir):
         raise UsageError("this mode needs the folder of a run: --workdir=runs/NAME")
     config = record.read(workdir)
-    if config.get("order"):
-        return last_stage(Path(workdir) / config.order[-1])
-    return Path(workdir), config
+    if not config.get("order"):
+        return Path(workdir), config
+    last = Path(workdir) / config.order[-1]
+    if not (last / "config.json").exists():
+        raise UsageError(
+            f"{workdir} has not reached its last stage, {last.name}: give the training command "
+            f"again, or name a stage's folder, such as --workdir={Path(workdir) / config.order[0]}"
+        )
+    return last_stage(last)
 
 
-def _read(setup: Setup, network: str, source: str, *, workdir: Path) -> dict[str, Any]:
-    """A frozen network's variables by collection."""
+def _read(setup: Setup, network: str, source: str, *, workdir: Path) -> Frozen:
     if source.startswith(STAGE):
         path = workdir.parent / source.removeprefix(STAGE)
     else:
@@ -109,18 +136,25 @@ def _read(setup: Setup, network: str, source: str, *, workdir: Path) -> dict[str
             f"frozen.{network}={source} must be a file of weights or the folder of a run; there is "
             f"none at {path.absolute()}: set --config.frozen.{network}"
         )
+    reader = setup.system.readers[network]
     try:
-        return dict(setup.system.readers[network](source))
+        file = reader.find(source)
+        return Frozen(dict(reader.load(file)), f"{file} (sha256 {fingerprint(file)})")
     except (OSError, ValueError) as error:
-        raise UsageError(f"frozen.{network}={source!r}: {error}") from error
+        if source:
+            raise UsageError(f"frozen.{network}={source}: {error}") from error
+        raise UsageError(
+            f"frozen.{network} is not set ({error}): give --config.frozen.{network}=FILE, or the "
+            f"folder of a run that trained {network}"
+        ) from error
 
 
-def _from_run(setup: Setup, network: str, path: Path) -> dict[str, Any]:
+def _from_run(setup: Setup, network: str, path: Path) -> Frozen:
     run = trained(path)
-    networks = {**run.state.params, **run.state.ema}
+    networks = {**run.state.frozen, **run.state.params, **run.state.ema}
     if network not in networks:
         raise UsageError(
-            f"frozen.{network}={path}: that run trains {', '.join(networks)}, not {network}"
+            f"frozen.{network}={path}: that run has {', '.join(networks)}, not {network}"
         )
     theirs, ours = (c.model.get(network, ConfigDict()) for c in (run.config, setup.config))
     if different := record.difference(theirs, ours):
@@ -128,13 +162,15 @@ def _from_run(setup: Setup, network: str, path: Path) -> dict[str, Any]:
             f"frozen.{network}={path}: that run's model.{network} is another:\n  "
             + "\n  ".join(different)
         )
-    collections = {name: held[network] for name, held in run.state.variables.items()}
-    return {"params": networks[network], **collections}
+    variables = run.state.variables
+    collections = {name: held[network] for name, held in variables.items() if network in held}
+    return Frozen({"params": networks[network], **collections}, run.origin)
 
 
-def _with_network(state: State, network: str, found: dict[str, Any], *, source: str) -> State:
-    wanted = {"params": state.frozen[network]} | {
-        name: held[network] for name, held in state.variables.items() if network in held
+def _check_fit(template: State, network: str, found: dict[str, Any], *, source: str) -> None:
+    """Refuses variables of other names or shapes before anything is compiled."""
+    wanted = {"params": template.frozen[network]} | {
+        name: held[network] for name, held in template.variables.items() if network in held
     }
     shapes, given = (
         {
@@ -151,6 +187,9 @@ def _with_network(state: State, network: str, found: dict[str, Any], *, source: 
             f"{name}, {given.get(name, 'absent')} there and {shapes.get(name, 'absent')} here; are "
             f"the fields model.{network} those that it was trained with?"
         )
+
+
+def _with_network(state: State, network: str, found: dict[str, Any]) -> State:
     return state._replace(
         frozen=state.frozen | {network: found["params"]},
         variables={

@@ -29,6 +29,7 @@ _NECKLINES = {
     "boat": ((0.0, -2.0), (0.4, -2.03), (0.62, -2.1)),
     "straps": ((0.0, -1.66), (0.34, -1.75), (0.5, -2.11)),
 }
+_BACK = 0.8  # depth of a neckline's back, as a share of its front's
 _COLLAR = ((0.31, -2.22), (0.17, -2.07), (0.02, -1.9), (0.16, -1.76), (0.36, -2.0), (0.4, -2.14))
 
 
@@ -77,9 +78,9 @@ def neck_part(garment: Garment, person: Person) -> Part:
       person: who wears it; the part lies behind that person's neck.
     """
     neckline = np.array(_NECKLINES[garment.neckline])
-    side, high = neckline[-1]
-    middle = _nape(garment)
-    back = np.array([(0.0, middle), (0.6 * side, middle - 0.01), (side, high)])
+    high = neckline[-1, 1]
+    dip = (_nape(garment) - high) / (neckline[0, 1] - high)
+    back = np.stack([neckline[:, 0], high + dip * (neckline[:, 1] - high)], 1)
     size = (person.build.shoulder, 1.0)
     half = np.concatenate([smooth(back * size), smooth(neckline * size)[-2::-1]])
     outline = person.pose.posed(np.concatenate([half, half[::-1] * (-1.0, 1.0)]))
@@ -103,7 +104,7 @@ def armhole_points(garment: Garment, person: Person) -> np.ndarray:
 def _nape(garment: Garment) -> float:
     """Height of the middle of the neckline's back."""
     (_, low), *_, (_, high) = _NECKLINES[garment.neckline]
-    return high + max(0.06, 0.3 * (low - high))
+    return high + max(0.06, _BACK * (low - high))
 
 
 def _armhole(garment: Garment, person: Person) -> np.ndarray:

@@ -47,7 +47,7 @@ def doll(index: int, seed: int = 0, *, kind: str = "try_on") -> Doll:
       index: which doll, 0 or more.
       seed: which set of dolls, 0 or more.
       kind: "any": persons, outfits and square pictures as in `draw`; "try_on": always a top and
-        something below, calm poses, a fifth of them with hands before the garment, seen from the
+        something below, calm poses, an eighth of them with hands before the garment, seen from the
         hair to between hips and knees in a picture of 4:3.
 
     Raises:
@@ -63,7 +63,7 @@ def doll(index: int, seed: int = 0, *, kind: str = "try_on") -> Doll:
         return Doll(person, outfit, draw_scene(scenes), index, seed)
     outfit = draw_separates(outfits, skirts=0.7 * share)
     # no spline with 5 x 5 nodes can follow a long sleeve across the trunk, so these are rare
-    covering = 0.08 if outfit.garments[0].sleeve > 1.2 else 0.24
+    covering = 0.05 if outfit.garments[0].sleeve > 1.2 else 0.14
     pose = draw_try_on_pose(stream(index, seed, use=POSE), covering=covering)
     person = replace(person, pose=pose)
     return Doll(person, outfit, draw_try_on_scene(scenes), index, seed)

@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ import jax
 import numpy as np
 from PIL import Image
 
-from tryon_jax import checkpoint
+from data_pipelines import stream
+from tryon_jax import checkpoint, stages
 from tryon_jax.setup import set_up
 from tryon_jax.train import train
 
@@ -20,9 +22,24 @@ CONFIGS = sorted(p.stem for p in (REPOSITORY / "configs").glob("[!_]*.py") if p.
 MEASURED = {"time", "images_per_second", "data_wait", "process_bytes", "device_peak_bytes"}
 
 
-def smoke(name, **fields):
-    """The smoke variant of a config file, with fields such as batch_size=2 or data__root=..."""
-    config = importlib.import_module(f"configs.{name}").get_config("smoke")
+def smoke(name, *, stage="", **fields):
+    """The smoke variant of a config file, with fields such as batch_size=2 or data__root=...
+
+    Of a config in stages, one stage as a run of its own: the first, or the one that is named.
+    """
+    config = smoke_in_stages(name)
+    if config.order:
+        config = stages.stage_config(config, stage or config.order[0])
+    return changed(config, fields)
+
+
+def smoke_in_stages(name, **fields):
+    """The same with all its stages."""
+    return changed(importlib.import_module(f"configs.{name}").get_config("smoke"), fields)
+
+
+def changed(config, fields):
+    """The config with some fields set."""
     with config.unlocked():
         for field, value in fields.items():
             *groups, last = field.split("__")
@@ -36,6 +53,11 @@ def smoke(name, **fields):
 def run(config, workdir, **options):
     """Trains in this process; returns the exit code."""
     return train(config, workdir=workdir, smaller="a smaller run", **options)
+
+
+def run_stages(config, workdir, **options):
+    """The same with all stages."""
+    return stages.run(config, workdir=workdir, smaller="a smaller run", **options)
 
 
 def launch(*arguments, timeout=300, **environment):
@@ -56,13 +78,33 @@ def rows(workdir):
     return [{k: v for k, v in json.loads(x).items() if k not in MEASURED} for x in lines]
 
 
-def saved_state(config, workdir):
-    """The newest checkpoint's arrays as a flat list."""
+def saved(config, workdir):
+    """The newest checkpoint."""
     setup = set_up(config)
     with checkpoint.Checkpointer(workdir, latest=9, every=1) as checkpoints:
-        state, _ = checkpoints.restore(setup.template, step=checkpoints.steps()[-1])
+        return checkpoints.restore(setup.template, step=checkpoints.steps()[-1])[0]
+
+
+def saved_state(config, workdir):
+    """The newest checkpoint's arrays as a flat list."""
+    state = saved(config, workdir)
     state = state._replace(key=jax.random.key_data(state.key))
     return [np.asarray(x) for x in jax.tree.leaves(state)]
+
+
+def deliver_signal_at_step(monkeypatch, step):
+    """SIGTERM while the batch of a step is fetched, counted over all runs from here on."""
+    taken = 0
+    original = stream.Batches.__next__
+
+    def next_batch(self):
+        nonlocal taken
+        taken += 1
+        if taken == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(self)
+
+    monkeypatch.setattr(stream.Batches, "__next__", next_batch)
 
 
 def picture(path):

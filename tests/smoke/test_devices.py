@@ -33,7 +33,7 @@ state = fresh_state(setup)
 alone = jax.device_put(jax.tree.map(np.array, state._replace(key=jax.random.key_data(state.key))))
 alone = alone._replace(key=jax.random.wrap_key_data(alone.key))
 placed = sharding.place(batch, mesh=setup.mesh)
-assert len(placed["real_a"].addressable_shards) == 4
+assert all(len(array.addressable_shards) == 4 for array in placed.values())
 many, metrics = step(state, placed)
 one, wanted = jax.jit(setup.system.train_step)(alone, batch)
 gaps = {
@@ -49,7 +49,7 @@ print(json.dumps({"losses": max(gaps.values()), "variables": max(moves, default=
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "fields"), [("cyclegan", {"model__norm": "batch"}), ("ugatit", {})]
+    ("name", "fields"), [("cyclegan", {"model__norm": "batch"}), ("ugatit", {}), ("cpvton", {})]
 )
 def test_four_devices_match_one(name, fields):
     """Losses, gradient norms, batch statistics, spectral vectors and the image pool."""

@@ -1,6 +1,7 @@
 """Every wrong input: one message that names the value, the rule and the repair; its exit code."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def make_pictures(root, **counts):
         (["--colour=red"], 2, "colour"),
         (["--config=configs/ugatit.py:smoke", "train"], 2, "unknown arguments ['train']"),
         (["--config=configs/ugatit.py:smoke", "--require=tpu"], 2, "--require=tpu, but JAX found"),
-        (["--mode=infer"], 2, "needs --input"),
+        (["--mode=infer"], 2, "needs the folder of a run: --workdir=runs/NAME"),
         (
             ["--mode=infer", "--input=README.md", "--output=x.png", "--workdir=/nowhere"],
             2,
@@ -50,6 +51,39 @@ def test_the_command_line_refuses(arguments, code, message, tmp_path):
     assert done.returncode == code, done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_damaged_try_on_set_is_told_at_once(wardrobe, tmp_path):
+    """One message for a missing cloth, a half-copied picture, strange colours, nobody's pose."""
+    root = shutil.copytree(wardrobe, tmp_path / "set")
+    (root / "train" / "cloth" / "000001_1.jpg").unlink()
+    photograph = root / "train" / "image" / "000002_0.jpg"
+    photograph.write_bytes(photograph.read_bytes()[:-200])
+    parse = np.random.default_rng(0).integers(0, 256, (64, 48, 3), dtype=np.uint8)
+    Image.fromarray(parse).save(root / "train" / "image-parse" / "000003_0.png")
+    (root / "test" / "pose" / "000005_0_keypoints.json").write_text('{"people": []}')
+    work = tmp_path / "work"
+    fields = ["--config=configs/cpvton.py:gmm-smoke", f"--config.data.root={root}"]
+    done = launch(*fields, f"--workdir={work}")
+    assert done.returncode == 3, done.stderr
+    for message in (
+        "4 things are wrong with the data of this run",
+        "train/cloth: 1 of 4 missing: 000001_1.jpg; put them there, or take their lines out",
+        "train/image: 1 of 4 unreadable or half-copied: 000002_0.jpg",
+        "train/image-parse: 1 of 4 hold no LIP labels: 000003_0.png",
+        "test/pose: 1 of 4 hold no pose: 000005_0_keypoints.json (OpenPose found no person",
+    ):
+        assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(work.iterdir())
+
+
+def test_options_of_translation_are_none_of_a_try_on(staged, tmp_path):
+    options = ["--person=doll_1", "--cloth=doll_2", "--direction=ba", f"--output={tmp_path}/a.png"]
+    done = launch("--mode=infer", f"--workdir={staged}", *options)
+    assert done.returncode == 2
+    assert "error: --direction: --mode=infer of a run of cpvton_tom takes --output" in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -76,6 +110,36 @@ def test_the_command_line_refuses(arguments, code, message, tmp_path):
 def test_a_config_that_makes_no_run(fields, message, tmp_path):
     with pytest.raises(setup.UsageError) as refused:
         run(smoke("cyclegan", **fields), tmp_path)
+    assert message in str(refused.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("stage", "fields", "message"),
+    [
+        (
+            "gmm",
+            {"model__gmm__halvings": 5},
+            "a GMM with 5 halvings needs sides that are multiples",
+        ),
+        (
+            "gmm",
+            {"model__gmm__matches": "shape"},
+            "matches must be one of cloth, mask; got 'shape'",
+        ),
+        ("gmm", {"model__gmm__mask_padding": "grey"}, "must be one of border, zeros; got 'grey'"),
+        ("gmm", {"model__gmm__lattice": (1, 5)}, "2 nodes or more along each side, got (1, 5)"),
+        ("tom", {"model__tom__halvings": 5}, "a U-Net with 5 halvings needs sides"),
+        ("tom", {"model__tom__features": "vgg11"}, "one of vgg16, vgg19; got 'vgg11'"),
+        ("tom", {"model__tom__mask_target": "black"}, "one of warped, worn, ones; got 'black'"),
+        ("tom", {"model__tom__upsampling": "cubic"}, "one of bilinear, nearest; got 'cubic'"),
+        ("tom", {"frozen": {"gmm": ""}}, "nobody trains vgg: config.frozen must say where"),
+        ("tom", {"weights__tom": {"l1": 1.0}}, "losses without a weight"),
+    ],
+)
+def test_a_try_on_config_that_makes_no_run(stage, fields, message, tmp_path):
+    with pytest.raises(setup.UsageError) as refused:
+        run(smoke("cpvton", stage=stage, **fields), tmp_path)
     assert message in str(refused.value)
     assert not list(tmp_path.iterdir())
 

@@ -23,7 +23,7 @@ VARIANTS = [
 
 
 def fields(config, prefix=""):
-    """Dotted names of all fields and their types; `model` and `weights` and others belong to the system."""
+    """Dotted names of all fields and their types, but for those that belong to the system."""
     for name in config:
         value = config[name]
         if prefix + name in ("model", "weights", "frozen", "stages"):
@@ -92,7 +92,7 @@ def test_unknown_variants_are_named(name):
 
 
 def test_words_of_one_kind_exclude_each_other():
-    with pytest.raises(ValueError, match="at most one of each of: paper or plus; .*'gmm-tom'"):
+    with pytest.raises(ValueError, match=r"one of each of: paper or plus; .*'gmm-tom'"):
         FILES["cpvton"].get_config("gmm-tom")
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tryon_jax.layers import init, norms
 from tryon_jax.layers.cam import CAM
-from tryon_jax.layers.conv import Conv, ConvTranspose, pad, upsample2
+from tryon_jax.layers.conv import Conv, ConvTranspose, pad, upsample2, upsample2_bilinear
 from tryon_jax.layers.precision import full
 from tryon_jax.layers.spectral import SpectralNorm, power_iteration
 
@@ -97,6 +97,16 @@ def test_conv_transpose_scatters_its_kernel(size, padding, output_padding):
     want = canvas[padding : padding + 6, padding : padding + 8] + bias
     assert y.shape == (1, 6, 8, 2)
     np.testing.assert_allclose(y[0], want, atol=1e-5)
+
+
+def test_upsample2_bilinear_mixes_neighbours_three_to_one():
+    line = jnp.array([0.0, 4.0, 8.0])[None, :, None, None]
+    y = jax.jit(upsample2_bilinear)(jnp.broadcast_to(line, (1, 3, 2, 1)))
+    assert y.shape == (1, 6, 4, 1)
+    for column in range(4):
+        np.testing.assert_allclose(y[0, :, column, 0], [0, 1, 3, 5, 7, 8])
+    across = jax.jit(upsample2_bilinear)(jnp.swapaxes(line, 1, 2))
+    np.testing.assert_allclose(across[0, 0, :, 0], [0, 1, 3, 5, 7, 8])
 
 
 def test_upsample2_repeats_each_pixel():

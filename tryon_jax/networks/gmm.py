@@ -90,6 +90,7 @@ class GMM(nn.Module):
     lattice: tuple[int, int] = (5, 5)
     extent: float = 1.0
     matches: str = "cloth"
+    height: int = 0
     mask_padding: str = "zeros"
     align_corners: bool = True
     dtype: jnp.dtype = jnp.float32
@@ -105,7 +106,7 @@ class GMM(nn.Module):
     def __call__(
         self, agnostic: jax.Array, cloth: jax.Array, mask: jax.Array, *, update: bool
     ) -> Fit:
-        """The garment, warped.
+        """The garment, warped at the size of its picture, whatever `height` the networks see.
 
         Args:
           agnostic: [N, H, W, 22], the person without the garment.
@@ -120,7 +121,9 @@ class GMM(nn.Module):
             raise ValueError(
                 f"model.matches must be one of {', '.join(MATCHES)}; got {self.matches!r}"
             )
-        shift = self.shift(agnostic, cloth if self.matches == "cloth" else mask, update=update)
+        matched = cloth if self.matches == "cloth" else mask
+        seen = (shrunk(x, height=self.height or x.shape[1]) for x in (agnostic, matched))
+        shift = self.shift(*seen, update=update)
         grid = tps_grid(shift, size=cloth.shape[1:3], lattice=self.lattice, extent=self.extent)
         corners = {"align_corners": self.align_corners}
         return Fit(
@@ -146,6 +149,24 @@ class GMM(nn.Module):
         matched = correlation(l2_normalise(a), l2_normalise(b))
         theta = self.regression(matched, update=update)
         return theta.reshape(len(theta), 2, -1).swapaxes(1, 2)
+
+
+def shrunk(x: jax.Array, *, height: int) -> jax.Array:
+    """Pictures [N, H, W, C] with `height` rows, by the mean of squares of pixels.
+
+    Raises:
+      ValueError: if the squares would not be whole.
+    """
+    n, h, w, c = x.shape
+    times = h // height
+    if h % height or w % max(times, 1):
+        raise ValueError(
+            f"model.gmm.height={height} must divide pictures of {h} x {w} into whole squares of "
+            "pixels; set it to a half, a quarter ... of --config.image_size"
+        )
+    if times == 1:
+        return x
+    return jnp.mean(x.reshape(n, height, times, w // times, times, c), (2, 4))
 
 
 def _check_size(shape: tuple[int, ...], halvings: int) -> None:

@@ -23,7 +23,8 @@ def load(source: str | Path, *, depth: int) -> dict[str, Any]:
     """Variables of a `networks.vgg.VGG` of this depth; later layers of the file are passed over.
 
     Args:
-      source: a torchvision state dict, `vgg16-*.pth` or `vgg19-*.pth`; "" is what `find` finds.
+      source: a torchvision state dict, `vgg16-*.pth` or `vgg19-*.pth`, or the package's file; ""
+        is what `find` finds.
       depth: 16 | 19.
 
     Raises:
@@ -31,7 +32,7 @@ def load(source: str | Path, *, depth: int) -> dict[str, Any]:
       ValueError: if the depth is unknown, or the file another network's.
     """
     path = find(source, depth=depth)
-    if source:
+    if path.suffix != ".ckpt":
         return vgg(torch_file.read(path), depth=depth)
     layers = pickled.read(path)[f"VGG{depth}_0"]
     return {"params": {name: layers[f"Conv_{i}"] for i, name in enumerate(_names(depth))}}

@@ -29,6 +29,7 @@ class CPVTONGMM(nn.Module):
 
     matching: Mapping[str, Any]  # fields of the GMM
     regular: bool = False
+    outlined: bool = False
     remat: bool = False
     dtype: jnp.dtype = jnp.float32
 
@@ -62,8 +63,13 @@ class CPVTONGMM(nn.Module):
         return run(self.gmm, *inputs, remat=self.remat, update=update)
 
     def gmm_loss(self, batch: system.Batch, made: Fit) -> losses.Terms:
-        """The worn garment on white (eq. 1), and a grid of even steps (CP-VTON+, eq. 2)."""
+        """The worn garment on white (eq. 1), and a grid of even steps (CP-VTON+, eq. 2).
+
+        `mask`, the worn garment's outline, is ours: it tells pale cloth from the white around it.
+        """
         terms = {"warp": losses.l1(made.cloth, batch["worn"])}
+        if self.outlined:
+            terms["mask"] = losses.l1(made.mask, batch["worn_mask"])
         if self.regular:
             terms["grid"] = grid_irregularity(made.grid)
         return terms
@@ -71,7 +77,7 @@ class CPVTONGMM(nn.Module):
     def sample(self, batch: system.Batch) -> dict[str, jax.Array]:
         """What a person wants to see of a warp, by running statistics."""
         fit = self._fit(batch, update=False)
-        lattice = warp.lattice_picture(batch["cloth"].shape[1:3])
+        lattice = warp.lattice_picture((batch["cloth"].shape[1], batch["cloth"].shape[2]))
         lattice = jnp.broadcast_to(lattice, batch["cloth"].shape)
         made = {
             "warped_cloth": fit.cloth,
@@ -107,6 +113,7 @@ def make(config: ConfigDict) -> system.System:
     module = CPVTONGMM(
         matching,
         regular="grid" in config.weights.gmm,
+        outlined="mask" in config.weights.gmm,
         remat=config.remat,
         dtype=jnp.dtype(config.precision),
     )

