@@ -16,7 +16,7 @@ from configs import base
 
 VARIANTS = ("paper", "plus", "adversarial", "gmm", "tom", "demo", "smoke")  # and their sums
 GROUPS = (("paper", "plus"), ("adversarial",), ("gmm", "tom"), ("demo", "smoke"))
-TOM_DEMO = 400  # steps of the demo's second stage, each of which costs ten of the first
+TOM_DEMO = 300  # steps of the demo's second stage, each of which costs ten of the first
 
 
 def get_config(arg: str = "paper") -> ConfigDict:
