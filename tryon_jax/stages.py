@@ -46,11 +46,10 @@ def run(
         record.open_workdir(workdir, config)
         if jax.process_index() == 0:
             record.write(workdir, config)
-    current = _current(config, workdir)
     for number, name in enumerate(config.order):
         folder, stage = Path(workdir) / name, stage_config(config, name)
         title = f"stage {number + 1} of {len(config.order)}, {name}"
-        if number < current or _complete(folder, stage):
+        if number < _current(config, workdir) or _complete(folder, stage):
             print(f"{title}: complete")
             continue
         print(f"{title}: {folder}")

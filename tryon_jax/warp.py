@@ -164,13 +164,7 @@ def sample(
     Source: PyTorch's `grid_sample`, values and gradients: a coordinate that is an integer has the
       slope to its right, one on or beyond the border none.
     """
-    if padding not in PADDINGS:
-        raise ValueError(f"padding must be one of {', '.join(PADDINGS)}; got {padding!r}")
-    if len(pictures) != len(grid) or pictures.ndim != 4 or grid.shape[3:] != (2,):
-        raise ValueError(
-            f"sample takes pictures [N, H, W, C] and a grid [N, h, w, 2], "
-            f"got {pictures.shape} and {grid.shape}"
-        )
+    _check_sampled(pictures, grid, padding=padding)
     pictures, grid = full(pictures), full(grid)
     height, width = pictures.shape[1:3]
     x = _pixels(grid[..., 0], width, padding=padding, align_corners=align_corners)
@@ -189,6 +183,16 @@ def sample(
     upper = corner(left, top) * (1 - across) + corner(left + 1, top) * across
     lower = corner(left, top + 1) * (1 - across) + corner(left + 1, top + 1) * across
     return upper * (1 - down) + lower * down
+
+
+def _check_sampled(pictures: jax.Array, grid: jax.Array, *, padding: str) -> None:
+    if padding not in PADDINGS:
+        raise ValueError(f"padding must be one of {', '.join(PADDINGS)}; got {padding!r}")
+    if len(pictures) != len(grid) or pictures.ndim != 4 or grid.shape[3:] != (2,):
+        raise ValueError(
+            f"sample takes pictures [N, H, W, C] and a grid [N, h, w, 2], "
+            f"got {pictures.shape} and {grid.shape}"
+        )
 
 
 def _pixels(place: jax.Array, length: int, *, padding: str, align_corners: bool) -> jax.Array:

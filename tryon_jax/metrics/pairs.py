@@ -80,8 +80,9 @@ def _blurred(x: jax.Array) -> jax.Array:
     taps = np.exp(-(offsets**2) / (2 * SIGMA**2))
     for axis in (1, 2):
         length = x.shape[axis] - WINDOW + 1
-        x = sum(
+        shifted = (
             tap * jax.lax.slice_in_dim(x, start, start + length, axis=axis)
             for start, tap in enumerate((taps / taps.sum()).tolist())
         )
+        x = sum(shifted, start=jnp.zeros((), x.dtype))
     return x

@@ -124,7 +124,8 @@ class GMM(nn.Module):
         matched = cloth if self.matches == "cloth" else mask
         seen = (shrunk(x, height=self.height or x.shape[1]) for x in (agnostic, matched))
         shift = self.shift(*seen, update=update)
-        grid = tps_grid(shift, size=cloth.shape[1:3], lattice=self.lattice, extent=self.extent)
+        size = (cloth.shape[1], cloth.shape[2])
+        grid = tps_grid(shift, size=size, lattice=self.lattice, extent=self.extent)
         corners = {"align_corners": self.align_corners}
         return Fit(
             sample(cloth, grid, padding="border", **corners),
