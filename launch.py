@@ -19,10 +19,12 @@ FLAGS = flags.FLAGS
 config_flags.DEFINE_config_file(
     "config", None, "FILE.py[:variant]; fields by --config.a.b=v. Train and check only."
 )
-flags.DEFINE_enum("mode", "train", ["train", "infer", "evaluate", "check", "warp"], "What to do.")
+flags.DEFINE_enum(
+    "mode", "train", ["train", "infer", "evaluate", "check", "warp", "import"], "What to do."
+)
 flags.DEFINE_string("workdir", "", "The run's folder; by default runs/<config name>-<variant>.")
 flags.DEFINE_string("checkpoint", "latest", "For infer, evaluate, warp: latest, or a step.")
-flags.DEFINE_string("input", "", "For infer: a picture or a folder; for try-on: other data.root.")
+flags.DEFINE_string("input", "", "For infer: a picture or a folder; import: weights.")
 flags.DEFINE_string("output", "", "For infer, warp: a picture, or a folder.")
 flags.DEFINE_string("person", "", "For try-on: a picture, or its name in the data's folder.")
 flags.DEFINE_string("cloth", "", "For try-on: a garment, a folder of them, or all.")
@@ -71,7 +73,7 @@ def main(_: list[str]) -> int:
 
 
 def _modes():
-    from tryon_jax import check, evaluate, prewarp, setup, stages
+    from tryon_jax import adopt, check, evaluate, prewarp, setup, stages
 
     if FLAGS.require:
         setup.require(FLAGS.require)
@@ -86,6 +88,7 @@ def _modes():
             dry_run=FLAGS.dry_run,
             profile=FLAGS.profile,
         ),
+        "import": lambda: adopt.adopt(_config(), workdir=workdir, file=FLAGS.input),
         "check": lambda: check.check(_config(), file=file),
         "evaluate": lambda: evaluate.evaluate(FLAGS.workdir, checkpoint=FLAGS.checkpoint),
         "infer": _infer,

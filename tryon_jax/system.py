@@ -59,7 +59,7 @@ class System(NamedTuple):
     multiple: int  # inference: sides must be multiples of it; 0: only the training size
     sampled: tuple[str, ...]  # networks that `sample` runs
     scores: Mapping[str, tuple[str, str, str]]  # by name: metric, key of `sample`, key of the truth
-    readers: Mapping[str, Reader]  # by frozen network: what reads its weights from a file
+    readers: Mapping[str, Reader]  # by network: what reads its weights from a file
     table: Callable[[Shapes], str]  # layers, shapes, numbers of parameters, for people
 
 
@@ -116,7 +116,7 @@ def adversarial(
       averaging: of the sampled networks.
       accumulate: parts into which a batch is cut; each player moves by the mean gradient.
         Statistics, spectral vectors and pools advance with each part.
-      readers: of the weights of the networks that no player moves.
+      readers: of the weights of networks, of all that no player moves.
 
     Raises:
       ValueError: if players, optimizers and weights are not the same names, or the module's

@@ -55,8 +55,38 @@ def frozen(setup: Setup, *, workdir: str | os.PathLike[str] | None) -> dict[str,
         source = setup.config.frozen[network]
         if workdir is not None or not source.startswith(STAGE):
             found[network] = _read(setup, network, source, workdir=Path(workdir or "."))
-            _check_fit(setup.template, network, found[network].variables, source=source)
+            what = f"frozen.{network}={source!r}"
+            _check_fit(setup.template, network, found[network].variables, what=what)
     return found
+
+
+def imported(setup: Setup, state: State, file: str) -> tuple[State, str, str]:
+    """A state whose trained network comes from a file, such as an original's checkpoint.
+
+    Args:
+      setup: of the run.
+      state: fresh.
+      file: that the system can read.
+
+    Returns:
+      The state, the network's name, and for people the file and its fingerprint.
+
+    Raises:
+      setup.UsageError: if the system reads no files, or this one does not fit.
+    """
+    known = [name for name in setup.template.params if name in setup.system.readers]
+    if len(known) != 1:
+        raise UsageError(f"weights of {setup.config.system} cannot be imported from a file yet")
+    (network,), reader = known, setup.system.readers[known[0]]
+    try:
+        path = reader.find(file)
+        variables = dict(reader.load(path))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--input={file}: {error}") from error
+    _check_fit(setup.template, network, variables, what=f"--input={file}")
+    state = _with_network(state, network, variables)
+    state = sharding.place_whole(state, mesh=setup.mesh)
+    return state, network, f"{path} (sha256 {fingerprint(path)})"
 
 
 def fresh_state(setup: Setup, *, given: Mapping[str, Frozen] = {}) -> State:
@@ -167,9 +197,9 @@ def _from_run(setup: Setup, network: str, path: Path) -> Frozen:
     return Frozen({"params": networks[network], **collections}, run.origin)
 
 
-def _check_fit(template: State, network: str, found: dict[str, Any], *, source: str) -> None:
+def _check_fit(template: State, network: str, found: dict[str, Any], *, what: str) -> None:
     """Refuses variables of other names or shapes before anything is compiled."""
-    wanted = {"params": template.frozen[network]} | {
+    wanted = {"params": {**template.params, **template.frozen}[network]} | {
         name: held[network] for name, held in template.variables.items() if network in held
     }
     shapes, given = (
@@ -183,15 +213,20 @@ def _check_fit(template: State, network: str, found: dict[str, Any], *, source: 
         wrong = sorted(k for k in shapes.keys() | given.keys() if shapes.get(k) != given.get(k))
         name = wrong[0]
         raise UsageError(
-            f"frozen.{network}={source!r} does not fit: {len(wrong)} arrays differ, such as "
+            f"{what} does not fit: {len(wrong)} arrays differ, such as "
             f"{name}, {given.get(name, 'absent')} there and {shapes.get(name, 'absent')} here; are "
             f"the fields model.{network} those that it was trained with?"
         )
 
 
 def _with_network(state: State, network: str, found: dict[str, Any]) -> State:
+    def put(held: dict[str, Any]) -> dict[str, Any]:
+        return held | ({network: found["params"]} if network in held else {})
+
     return state._replace(
-        frozen=state.frozen | {network: found["params"]},
+        params=put(state.params),
+        ema=put(state.ema),
+        frozen=put(state.frozen),
         variables={
             name: held | ({network: found[name]} if name in found else {})
             for name, held in state.variables.items()

@@ -17,7 +17,7 @@ from tests.smoke.runs import (
     smoke_in_stages,
 )
 from tests.unit.port.torch_writer import whole, write_zip
-from tryon_jax import record, setup, weights
+from tryon_jax import adopt, record, setup, weights
 from tryon_jax.port import cpvton as port
 from tryon_jax.port import vgg
 from tryon_jax.stages import stage_config
@@ -203,3 +203,31 @@ def original(variables):
     tensors["regression.linear.weight"] = kernel.transpose(3, 2, 0, 1).reshape(50, -1)
     tensors["regression.linear.bias"] = theta["bias"]
     return {key: np.ascontiguousarray(x) for key, x in tensors.items()}
+
+
+class TestImport:
+    """`--mode=import`: a run at step 0 from the file of an original."""
+
+    def test_it_warps_as_the_run_that_the_file_came_from(self, gmm, file, tmp_path, capsys):
+        config = smoke("cpvton", stage="gmm")
+        assert adopt.adopt(config, workdir=tmp_path, file=str(file)) == DONE
+        assert "wrote" in capsys.readouterr().out
+        assert "gmm_final.pth (sha256 " in (tmp_path / "frozen.json").read_text()
+        run = weights.trained(tmp_path)
+        assert run.origin.startswith("step 0 of ")
+        assert_equal(run.state.params["gmm"], gmm["params"])
+        assert_equal(run.state.ema["gmm"], gmm["params"])
+        assert_equal(run.state.variables["batch_stats"]["gmm"], gmm["batch_stats"])
+        with pytest.raises(setup.UsageError, match="holds a run at step 0"):
+            adopt.adopt(config, workdir=tmp_path, file=str(file))
+
+    def test_a_config_in_stages_is_refused(self, file, tmp_path):
+        with pytest.raises(setup.UsageError, match="trains gmm and tom: name a stage"):
+            adopt.adopt(smoke_in_stages("cpvton"), workdir=tmp_path, file=str(file))
+
+    def test_a_file_of_another_network_is_refused(self, file, tmp_path):
+        fields = {"stage": "tom", "frozen__gmm": str(file)}
+        with pytest.raises(setup.UsageError, match=r"--input=.*gmm_final.pth: .*do not fit"):
+            adopt.adopt(smoke("cpvton", **fields), workdir=tmp_path, file=str(file))
+        with pytest.raises(setup.UsageError, match="cagan cannot be imported"):
+            adopt.adopt(smoke("cagan"), workdir=tmp_path / "b", file=str(file))

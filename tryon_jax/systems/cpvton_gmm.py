@@ -22,6 +22,7 @@ from tryon_jax import losses, optim, system, warp
 from tryon_jax.layers.remat import run
 from tryon_jax.networks.gmm import GMM, Fit
 from tryon_jax.pictures import as_pictures
+from tryon_jax.port import cpvton, weight_file
 
 
 class CPVTONGMM(nn.Module):
@@ -123,4 +124,5 @@ def make(config: ConfigDict) -> system.System:
         weights={"gmm": config.weights.gmm.to_dict()},
         averaging=system.Averaging(config.ema.decay, round(config.ema.start * config.steps)),
         accumulate=config.accumulate,
+        readers={"gmm": system.Reader(weight_file.existing, cpvton.load_gmm)},
     )

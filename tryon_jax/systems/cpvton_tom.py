@@ -188,6 +188,7 @@ def make(config: ConfigDict) -> system.System:
         accumulate=config.accumulate,
         readers={
             "gmm": system.Reader(weight_file.existing, cpvton.load_gmm),
+            "tom": system.Reader(weight_file.existing, cpvton.load_tom),
             "vgg": system.Reader(partial(vgg.find, depth=depth), partial(vgg.load, depth=depth)),
         },
     )
