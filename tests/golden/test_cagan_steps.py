@@ -27,6 +27,8 @@ from tryon_jax.layers import conv_cpu
 from tryon_jax.networks import cagan_layers
 from tryon_jax.systems import cagan
 
+pytestmark = pytest.mark.slow  # float64 on a CPU
+
 LR = 2e-4
 SEED_TERMS = {  # our terms by the trainer's names
     "gen": {"g_fake": "adv", "f_fake": "rec_adv", "cycle": "cycle", "id": "id"},
@@ -276,7 +278,6 @@ def test_seed(path, monkeypatch, float64):
     check_moves(run, SINGLE, steps=len(run.batches))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("path", cases("v2_step*"))
 def test_v2(path, monkeypatch):
     golden = read(path)

@@ -232,6 +232,7 @@ def check_update(golden, layout, gradients, params, *, norms, silent):
     assert compared > len(names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", cases("gmm_step*", "plus_gmm_step*"))
 def test_gmm_training(path):
     golden = read(path)
@@ -283,6 +284,7 @@ def statistics(state_dict):
     return {k: v for k, v in state_dict.items() if "running" in k}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", cases("tom_step*"))
 def test_tom_training(path):
     golden = read(path)

@@ -131,7 +131,11 @@ def variants_to_trace(file):
 
 @pytest.mark.parametrize(
     ("name", "variant"),
-    [(name, variant) for name, file in FILES.items() for variant in variants_to_trace(file)],
+    [
+        pytest.param(name, variant, marks=() if variant == "smoke" else pytest.mark.slow)
+        for name, file in FILES.items()
+        for variant in variants_to_trace(file)
+    ],
 )
 def test_every_weight_has_a_term_and_every_strip_a_picture(name, variant):
     """Traced, not compiled. A term without a weight or a weight without a term is an error."""
