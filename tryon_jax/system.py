@@ -69,8 +69,9 @@ class Game(Protocol):
     Losses return unweighted terms by name, or dicts of parts. They may see the generators through
     `made` or directly: gradients of both reach the player.
 
-    A method `measures(batch, made)`, where there is one, gives float32 scalars by name that nobody
-    lowers: numbers for the curves, computed from its arguments alone.
+    An attribute `scores`, where there is one, is as in `System`. A method `measures(batch, made)`,
+    where there is one, gives float32 scalars by name that nobody lowers: numbers for the curves,
+    computed from its arguments alone.
     """
 
     players: Mapping[str, tuple[str, ...]]  # who moves which networks, in the order of play
@@ -79,7 +80,6 @@ class Game(Protocol):
     strips: Mapping[str, tuple[str, ...]]
     directions: Mapping[str, tuple[str, str]]
     multiple: int
-    scores: Mapping[str, tuple[str, str, str]]
 
     def forward(self, batch: Batch) -> Tree:
         """Everything that the generators make in one step."""
@@ -145,7 +145,7 @@ def adversarial(
         module.directions,
         module.multiple,
         module.sampled,
-        module.scores,
+        getattr(module, "scores", {}),
         readers,
         table=partial(_table, module),
     )

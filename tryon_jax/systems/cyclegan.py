@@ -57,7 +57,6 @@ class CycleGAN(nn.Module):
     maker = "gen"
     sampled = ("gen_ab", "gen_ba")
     directions = {"ab": ("real_a", "fake_b"), "ba": ("real_b", "fake_a")}  # noqa: RUF012
-    scores = {}  # noqa: RUF012
 
     @property
     def strips(self) -> dict[str, tuple[str, ...]]:

@@ -177,7 +177,6 @@ class UGATIT(nn.Module):
     maker = "gen"
     sampled = ("gen_ab", "gen_ba")
     directions = {"ab": ("real_a", "fake_b"), "ba": ("real_b", "fake_a")}  # noqa: RUF012
-    scores = {}  # noqa: RUF012
     strips = {  # noqa: RUF012 - the seven rows of the authors' result pictures
         "a2b": (
             *("real_a", "identity_a_heat", "identity_a", "fake_b_heat", "fake_b"),
