@@ -155,10 +155,12 @@ def _set(config: ConfigDict, field: str, value: object) -> None:
 
 def _demo(config: ConfigDict) -> None:
     base.shorten(config)
-    config.steps = 800
-    config.image_size = 128
+    config.steps = 1600
+    config.image_size = 64 if config.model.discriminator == "patch" else 128
     config.batch_size = 4
-    config.ema.decay = 0.0
+    config.optim.lr = 4e-4
+    config.optim.policy = "linear"
+    config.optim.hold = 0.5
     config.model.channels = 16
     config.model.disc_channels = 16
 

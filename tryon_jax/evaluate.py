@@ -95,14 +95,17 @@ def scored(run: Trained, data: Any) -> Table:
 
 
 def text(table: Table) -> str:
-    """The table for people: a line for each subset, a column for each score."""
-    names = [name for name in next(iter(table.values()))[ALL] if name != "n"]
-    lines = [f"{'pairs':<7} {'subset':<10} {'n':>5}" + "".join(f"  {name:>14}" for name in names)]
+    """The table for people: for each kind of pairs a line for each score, a column each subset."""
+    blocks = []
     for pairs, subsets in table.items():
-        for subset, scores in sorted(subsets.items(), key=lambda item: (item[0] != ALL, item[0])):
-            numbers = "".join(f"  {scores.get(name, float('nan')):>14.4f}" for name in names)
-            lines.append(f"{pairs:<7} {subset:<10} {scores['n']:>5.0f}{numbers}")
-    return "\n".join(lines)
+        columns = sorted(subsets, key=lambda subset: (subset != ALL, subset))
+        heads = [f"{subset} ({subsets[subset]['n']:.0f})" for subset in columns]
+        lines = [f"{pairs + ' garment':<20}" + "".join(f"{head:>16}" for head in heads)]
+        for name in (name for name in subsets[ALL] if name != "n"):
+            numbers = (subsets[subset].get(name, float("nan")) for subset in columns)
+            lines.append(f"{name:<20}" + "".join(f"{number:>16.4f}" for number in numbers))
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
 
 
 def _items(
@@ -114,9 +117,9 @@ def _items(
     def measure(state, batch):
         made = run.system.sample(state, batch)
         return {
-            name: PAIRWISE[metric](made[key], made[truth])
-            for name, (metric, key, truth) in run.system.scores.items()
-            if key in made and truth in made
+            name: PAIRWISE[metric](*(made[key] for key in keys))
+            for name, (metric, *keys) in run.system.scores.items()
+            if all(key in made for key in keys)
         }
 
     for held in data.held_out(pairs, batch_size=run.config.batch_size):

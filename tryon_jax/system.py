@@ -58,7 +58,7 @@ class System(NamedTuple):
     directions: Mapping[str, tuple[str, str]]  # inference: name to (key in, key out)
     multiple: int  # inference: sides must be multiples of it; 0: only the training size
     sampled: tuple[str, ...]  # networks that `sample` runs
-    scores: Mapping[str, tuple[str, str, str]]  # by name: metric, key of `sample`, key of the truth
+    scores: Mapping[str, tuple[str, ...]]  # by name: a metric and the keys of `sample` it compares
     readers: Mapping[str, Reader]  # by network: what reads its weights from a file
     table: Callable[[Shapes], str]  # layers, shapes, numbers of parameters, for people
 

@@ -206,23 +206,29 @@ class TestEvaluate:
         monkeypatch.setattr(viton_dolls, "TEST_DOLLS", 4)
         monkeypatch.setattr(evaluate, "trained", restored)
         assert evaluate.evaluate(staged) == DONE
-        said = capsys.readouterr().out.splitlines()
-        start = next(i for i, line in enumerate(said) if line.startswith("pairs"))
-        lines = [line.split() for line in said[start:]]
+        blocks = capsys.readouterr().out.split("\n\n")
         written = json.loads((staged / "metrics.json").read_text())
         (staged / "metrics.json").unlink()
         assert written["weights"] == f"step 4 of {staged / 'tom'}"
         assert "4 + 4 test pairs" in written["data"]
         network = restored(staged)
-        for pairs in ("same", "other"):
+        for pairs, block in zip(("same", "other"), blocks, strict=True):
             wanted = direct_scores(network, pairs)
+            lines = [line.split() for line in block.splitlines()]
+            (start,) = (i for i, line in enumerate(lines) if line[:2] == [pairs, "garment"])
+            columns = lines[start][2::2]
+            assert lines[start][3::2] == [f"({wanted[subset]['n']})" for subset in columns]
             found = written["scores"][pairs]
             assert set(found) == set(wanted) and wanted["all"]["n"] == 4
             for subset, scores in wanted.items():
                 assert found[subset] == pytest.approx(scores, abs=1e-5), (pairs, subset)
-                line = next(x for x in lines if x[:2] == [pairs, subset])
-                shown = dict(zip(lines[0][2:], map(float, line[2:]), strict=True))
-                assert shown == pytest.approx(scores, abs=1e-4)
+                column = 1 + columns.index(subset)
+                shown = {
+                    line[0]: float(line[column]) for line in lines[start + 1 :] if line[0] in scores
+                }
+                assert shown == pytest.approx(
+                    {name: score for name, score in scores.items() if name != "n"}, abs=1e-4
+                )
 
     def test_a_run_without_truths_is_refused(self, staged, restored, monkeypatch):
         whole = restored(staged)

@@ -36,6 +36,16 @@ def test_l1_is_a_mean_for_each_picture():
     np.testing.assert_allclose(pairs.l1(jnp.ones_like(x), -jnp.ones_like(x)), [2, 2])
 
 
+def test_l1_inside_and_outside_of_what_changes():
+    before = jnp.zeros((1, 2, 2, 3))
+    truth = before.at[0, 0, :, 0].set(0.5)  # the upper row changes, in one colour
+    made = before.at[0, 0, 0, 0].set(0.5).at[0, 1, 0].set(0.3)  # half of it found, one pixel leaks
+    np.testing.assert_allclose(pairs.l1_changed(made, truth, before), [0.5 / 3 / 2], rtol=1e-6)
+    np.testing.assert_allclose(pairs.l1_kept(made, truth, before), [0.3 / 2], rtol=1e-6)
+    np.testing.assert_allclose(pairs.l1_kept(before, truth, before), [0])
+    np.testing.assert_allclose(pairs.l1_changed(made, before, before), [0])  # nothing to change
+
+
 def test_psnr_in_decibels():
     x = jnp.zeros((2, 4, 4, 3))
     y = jnp.stack([x[0] + 0.2, x[1]])

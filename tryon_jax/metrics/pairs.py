@@ -16,6 +16,7 @@ from tryon_jax.layers.precision import full
 SPAN = 2.0  # of pixel values in [-1, 1]: the data range R of SSIM and PSNR
 WINDOW = 11  # pixels
 SIGMA = 1.5  # pixels
+VISIBLE = 4 / 127.5  # four grey levels: what resizing and grain leave of equal pixels
 
 
 def iou(masks: jax.Array, truth: jax.Array) -> jax.Array:
@@ -66,12 +67,48 @@ def ssim(pictures: jax.Array, truth: jax.Array) -> jax.Array:
     return jnp.mean(brightness * structure, (1, 2, 3))
 
 
-PAIRWISE: Mapping[str, Callable[[jax.Array, jax.Array], jax.Array]] = {
+def l1_changed(pictures: jax.Array, truth: jax.Array, before: jax.Array) -> jax.Array:
+    """Mean absolute difference to the truth where that differs from what was before, [N] in [0, 2].
+
+    In a try-on: is the other garment there? The unchanged photograph is at its worst.
+
+    Args:
+      pictures: [N, H, W, C], what was made.
+      truth: the same shape.
+      before: the same shape, what it was made from.
+    """
+    return _masked_l1(pictures, truth, _changed(truth, before))
+
+
+def l1_kept(pictures: jax.Array, truth: jax.Array, before: jax.Array) -> jax.Array:
+    """Mean absolute difference to the truth where that is as before, [N] in [0, 2].
+
+    In a try-on: how far paint leaks outside of both garments; 0 for the unchanged photograph.
+    Arguments as of `l1_changed`.
+    """
+    return _masked_l1(pictures, truth, ~_changed(truth, before))
+
+
+PAIRWISE: Mapping[str, Callable[..., jax.Array]] = {
     "iou": iou,
     "l1": l1,
+    "l1_changed": l1_changed,
+    "l1_kept": l1_kept,
     "psnr": psnr,
     "ssim": ssim,
 }
+
+
+def _changed(truth: jax.Array, before: jax.Array) -> jax.Array:
+    """Where two pictures differ by more than rounding, [N, H, W, 1]."""
+    return jnp.max(jnp.abs(full(truth) - full(before)), -1, keepdims=True) > VISIBLE
+
+
+def _masked_l1(pictures: jax.Array, truth: jax.Array, mask: jax.Array) -> jax.Array:
+    """Mean absolute difference inside of a mask [N, H, W, 1]; 0 where it is empty."""
+    error = jnp.mean(jnp.abs(full(pictures) - full(truth)), -1, keepdims=True)
+    area = jnp.maximum(jnp.sum(mask, (1, 2, 3)), 1)
+    return jnp.sum(jnp.where(mask, error, 0.0), (1, 2, 3)) / area
 
 
 def _blurred(x: jax.Array) -> jax.Array:

@@ -43,6 +43,9 @@ CHOICES = {
     "id_loss": ("mean", "sum"),
     "adv_sees": ("try_on", "back"),
 }
+# how a try-on is scored, and what the metric looks at besides the truth
+MEASURED = {"ssim": (), "l1": (), "l1_changed": ("person",), "l1_kept": ("person",)}
+WHITE = 0.9  # the backdrop of a shop's picture is brighter than this in all colours
 
 
 class Look(NamedTuple):
@@ -89,12 +92,9 @@ class CAGAN(nn.Module):
     directions = {}  # noqa: RUF012
     multiple = 16
     scores = {  # noqa: RUF012
-        "copy_ssim": ("ssim", "person", "truth"),
-        "paste_ssim": ("ssim", "paste", "truth"),
-        "try_on_ssim": ("ssim", "try_on", "truth"),
-        "copy_l1": ("l1", "person", "truth"),
-        "paste_l1": ("l1", "paste", "truth"),
-        "try_on_l1": ("l1", "try_on", "truth"),
+        f"{key}_{metric}": (metric, picture, "truth", *before)
+        for metric, before in MEASURED.items()
+        for key, picture in {"copy": "person", "paste": "paste", "try_on": "try_on"}.items()
     }
 
     @property
@@ -242,7 +242,7 @@ class CAGAN(nn.Module):
         return numbers | ({"colour": _colour(made["first"])} if self.scales > 1 else {})
 
     def sample(self, batch: system.Batch) -> dict[str, jax.Array]:
-        """The finest looks; `paste` is the new garment itself where the generator would paint."""
+        """The finest looks; `paste` is what they have to beat: the garment cut out, laid on top."""
         first = self._first(batch["person"], batch["worn"], batch["other"])
         look = first[-1]
         pictures = {
@@ -250,7 +250,7 @@ class CAGAN(nn.Module):
             "alpha": 2 * look.alpha - 1,
             "painted": look.painted,
             "try_on": look.picture,
-            "paste": look.alpha * batch["other"] + (1 - look.alpha) * batch["person"],
+            "paste": jnp.where(_cut_out(batch["other"]), batch["other"], batch["person"]),
             "back": self._back(first, batch["worn"], batch["other"])[-1].picture,
         }
         return {name: jnp.clip(picture, -1, 1) for name, picture in pictures.items()}
@@ -319,6 +319,11 @@ def _colour(looks: Sequence[Look]) -> jax.Array:
     """Of each scale and the next."""
     pictures = [look.picture for look in looks]
     return sum(map(colour_distance, pictures[:-1], pictures[1:]), start=jnp.zeros(()))
+
+
+def _cut_out(garment: jax.Array) -> jax.Array:
+    """Where a garment on white is, [N, H, W, 1]."""
+    return jnp.min(garment, -1, keepdims=True) < WHITE
 
 
 def _share(alpha: jax.Array) -> jax.Array:
