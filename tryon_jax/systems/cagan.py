@@ -44,7 +44,13 @@ CHOICES = {
     "adv_sees": ("try_on", "back"),
 }
 # how a try-on is scored, and what the metric looks at besides the truth
-MEASURED = {"ssim": (), "l1": (), "l1_changed": ("person",), "l1_kept": ("person",)}
+MEASURED = {
+    "ssim": (),
+    "lpips": (),
+    "l1": (),
+    "l1_changed": ("person",),
+    "l1_kept": ("person",),
+}
 WHITE = 0.9  # the backdrop of a shop's picture is brighter than this in all colours
 
 
