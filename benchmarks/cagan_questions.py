@@ -45,11 +45,6 @@ def _no_rec_adv(config: ConfigDict) -> None:
     del config.weights.gen["rec_adv"]
 
 
-def _neither(config: ConfigDict) -> None:
-    _inject_worn(config)
-    _no_rec_adv(config)
-
-
 def _plain_disc(config: ConfigDict) -> None:
     config.model.disc_injects = False
 
@@ -62,12 +57,11 @@ def _id(weight: float) -> Callable[[ConfigDict], None]:
 
 
 ANSWERS: dict[str, Callable[[ConfigDict], None]] = {
-    "canonical: y_j injected, rec_adv 1, id 0.1": lambda config: None,
+    "y_j injected, rec_adv 1, id 0.3": lambda config: None,
     "y_i injected": _inject_worn,
     "no rec_adv": _no_rec_adv,
-    "y_i injected, no rec_adv": _neither,
     "id 0": _id(0.0),
-    "id 0.3": _id(0.3),
+    "id 0.1": _id(0.1),
     "id 1": _id(1.0),
     "nothing injected into the discriminator": _plain_disc,
 }

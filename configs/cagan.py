@@ -161,6 +161,10 @@ def _demo(config: ConfigDict) -> None:
     config.optim.lr = 4e-4
     config.optim.policy = "linear"
     config.optim.hold = 0.5
+    config.ema.decay = 0.0
+    for name, weight in {"cycle": 5.0, "id": 0.3}.items():  # few steps: leave the rest alone sooner
+        if name in config.weights.gen:
+            config.weights.gen[name] = weight
     config.model.channels = 16
     config.model.disc_channels = 16
 
