@@ -6,11 +6,106 @@ V2 saves bare state dicts, `netG_<step>.pth` and `netD{0,1,2}_<step>.pth` (coars
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 from tryon_jax.port import convert as to
 from tryon_jax.port import torch_file
+from tryon_jax.port.originals import Original, newest, unknown
+
+KNOWN = (
+    "CAGAN v2's netG_<step>.pth (layer1.0.conv.weight, ...) and netD<0, 1, 2>_<step>.pth "
+    "(D_net.conv0.conv.weight, ...), and the seed's checkpoint (net_G, net_D)"
+)
+V2 = {"generator": "dilated", "shrinking": "average", "alpha": "sigmoid", "colours": "tanh"}
+# what the seed's generators compute; their files do not show it
+SEED = {
+    "seed_first": {"shrinking": "bilinear", "alpha": "leaky", "colours": "leaky"},
+    "seed": {"shrinking": "corners", "alpha": "linear", "colours": "tanh"},
+    "seed_residual": {"shrinking": "corners", "alpha": "linear", "colours": "linear"},
+}
+
+
+def originals(path: str | Path) -> dict[str, Original]:
+    """The networks of one file, or the newest of each in a folder of CAGAN v2's.
+
+    Raises:
+      FileNotFoundError: if there is no such file, or no generator in the folder.
+      ValueError: as `torch_file.read_all`, or if the file is none of `KNOWN`.
+    """
+    path = Path(path).expanduser().absolute()
+    if path.is_dir():
+        names = {"gen": "netG", **{f"disc_{k}": f"netD{k}" for k in range(3)}}
+        files = {ours: newest(path, rf"{name}_(\w+)\.pth") for ours, name in names.items()}
+        if files["gen"] is None:
+            raise FileNotFoundError(f"{path} holds no netG_<step>.pth of CAGAN v2")
+        return {ours: _v2(file, ours) for ours, file in files.items() if file}
+    held = torch_file.read_all(path)
+    if {"net_G", "net_D"} <= set(held):
+        return _seed(path, held["net_G"], held["net_D"])
+    number = re.match(r"netD(\d)", path.name)
+    keys = held.get("", held)
+    if "D_net.conv0.conv.weight" in keys and number is None:
+        raise ValueError(f"{path} is one of three discriminators: call it netD0, netD1 or netD2")
+    if not {"D_net.conv0.conv.weight", "layer1.0.conv.weight"} & set(keys):
+        raise unknown(path, keys, known=KNOWN)
+    return {name: _v2(path, name) for name in [f"disc_{number[1]}" if number else "gen"]}
+
+
+def _v2(path: Path, network: str) -> Original:
+    state_dict = torch_file.read(path)
+    if network != "gen":
+        variables = disc(state_dict)
+        channels = len(state_dict["D_net.conv0.conv.bias"])
+        fields = {"discriminator": "wide", "disc_norm": "instance", "disc_channels": channels}
+        return Original(path, variables, _model(fields), "v2")
+    variables, channels = gen(state_dict), len(state_dict["layer1.0.conv.weight"])
+    fields = V2 | {"channels": channels, "injected": "other", "upscaling": _upscaling(state_dict)}
+    return Original(path, variables, _model(fields), "v2")
+
+
+def _upscaling(state_dict: to.StateDict) -> str:
+    plain = state_dict.get("upscale_0.up_block.conv.conv.weight")
+    if plain is None:
+        return "transposed"
+    return "nearest" if len(plain) == len(state_dict["upscale_0.up_block.bn.weight"]) else "shuffle"
+
+
+def _seed(path: Path, gens: to.StateDict, discs: to.StateDict) -> dict[str, Original]:
+    variables, judge = seed_gen(gens), seed_disc(discs)
+    early, normed = "outlayer.conv.weight" in gens, "layer8.norm.weight" in gens
+    preset = "seed_residual" if early else "seed_first" if normed else "seed"
+    fields = SEED[preset] | {
+        "generator": "early" if early else "skip",
+        "channels": len(gens["layer1.layers.conv.bias"]),
+        "injected": "other",
+        "injection": "append",
+        "output_norm": normed and not early,
+    }
+    return {
+        "gen": Original(path, variables, _model(fields), preset),
+        "disc_0": Original(path, judge, _model(_seed_judge(discs)), preset),
+    }
+
+
+def _seed_judge(state_dict: to.StateDict) -> dict[str, Any]:
+    """Fields of the seed's discriminators."""
+    if "apply_noise.weight" not in state_dict:
+        channels = len(state_dict["dis.model.0.layers.conv.bias"])
+        return {"discriminator": "residual", "disc_channels": channels, "disc_noise": "none"}
+    channels = len(state_dict["layer1.layers.conv.bias"])
+    return {
+        "discriminator": "patch",
+        "disc_channels": channels,
+        "disc_injects": state_dict["layer2.layers.conv.weight"].shape[1] > channels,
+        "disc_padding": 0,
+        "disc_noise": "learned",
+    }
+
+
+def _model(fields: dict[str, Any]) -> dict[str, Any]:
+    return {f"model.{name}": value for name, value in fields.items()}
 
 
 def load_gen(path: str | Path) -> dict[str, Any]:
