@@ -37,9 +37,7 @@ def adopt(config: ConfigDict, *, workdir: str | os.PathLike[str], file: str) -> 
       data_pipelines.prepare.DataError: if the data cannot be used.
     """
     if not file:
-        raise UsageError(
-            "--mode=import needs the file of weights, or their folder: --input=tom_final.pth"
-        )
+        raise UsageError("--mode=import needs a file of weights, or a folder: --input=PATH")
     if config.order:
         raise UsageError(
             f"--mode=import fills one network, this config trains {' and '.join(config.order)}: "
@@ -57,9 +55,9 @@ def adopt(config: ConfigDict, *, workdir: str | os.PathLike[str], file: str) -> 
     record.write_origins(workdir, {name: w.origin for name, w in given.items()} | origins)
     with Checkpointer(workdir, latest=config.checkpoint.latest, every=1) as checkpoints:
         checkpoints.save(state, memory={"values": {}})
-    print("\n".join(f"{network}: {origin}" for network, origin in origins.items()))
-    print(_drawn(state, found, sampled=setup.system.sampled), end="")
-    print(f"wrote {workdir}, a run at step 0")
+    lines = [f"{network}: {origin}" for network, origin in origins.items()]
+    lines += _drawn(state, found, sampled=setup.system.sampled)
+    print("\n".join([*lines, f"wrote {workdir}, a run at step 0"]))
     return 0
 
 
@@ -69,11 +67,11 @@ def _origins(found: Mapping[str, Original]) -> dict[str, str]:
     return {name: f"{o.path} (sha256 {marks[o.path]})" for name, o in found.items()}
 
 
-def _drawn(state: State, found: Mapping[str, Original], *, sampled: Sequence[str]) -> str:
+def _drawn(state: State, found: Mapping[str, Original], *, sampled: Sequence[str]) -> list[str]:
     """What to say of networks that were not in the files; nothing if all were."""
     names = sorted(set(state.params) - set(found))
     if not names:
-        return ""
+        return []
     used = [name for name in names if name in sampled]
     then = f"; {', '.join(used)} makes no picture worth seeing" if used else ", for training only"
-    return f"drawn from the seed: {', '.join(names)}{then}\n"
+    return [f"drawn from the seed: {', '.join(names)}{then}"]

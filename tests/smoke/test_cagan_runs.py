@@ -1,4 +1,4 @@
-"""A CAGAN run from the seed's file, and what it makes of dolls, photographs and lists."""
+"""Runs from files of originals; CAGAN's at work on dolls, photographs and lists."""
 
 import functools
 import json
@@ -12,10 +12,10 @@ from configs import cagan as config_file
 from data_pipelines import triplet_sources
 from tests.smoke.runs import changed, picture, smoke
 from tests.unit.port import original_shapes as shapes
-from tests.unit.port.torch_writer import write_legacy, write_zip
+from tests.unit.port.torch_writer import whole, write_legacy, write_zip
+from tests.unit.test_port import ugatit_generator
 from tryon_jax import adopt, grids, setup, try_on, weights
 from tryon_jax.port import cagan as port
-from tryon_jax.port import torch_file
 from tryon_jax.setup import UsageError
 from tryon_jax.systems.cagan import CAGAN
 from tryon_jax.train import DONE
@@ -24,8 +24,7 @@ STRIP = CAGAN.dressing.strip
 
 
 def seed_smoke(**fields):
-    config = config_file.get_config("seed-smoke").copy_and_resolve_references().unlock()
-    return changed(config.lock(), fields)
+    return changed(config_file.get_config("seed-smoke"), fields)
 
 
 @pytest.fixture(scope="module")
@@ -76,15 +75,12 @@ class TestImport:
         assert set(record) == {"gen", "disc_0"} and all(file.name in x for x in record.values())
 
     def test_another_variant_is_refused(self, file, tmp_path):
-        fields = {"model__disc_injects": True, "model__alpha": "sigmoid"}
         with pytest.raises(
             UsageError,
             match=r"gen was trained with other options \(model.alpha is linear there, sigmoid here"
             r"\): give --config=configs/cagan.py:seed, or --config.model.alpha=linear$",
         ):
-            adopt.adopt(seed_smoke(**fields), workdir=tmp_path, file=str(file))
-        with pytest.raises(UsageError, match=r"disc_0 was .*disc_injects=False"):
-            adopt.adopt(seed_smoke(model__disc_injects=True), workdir=tmp_path, file=str(file))
+            adopt.adopt(seed_smoke(model__alpha="sigmoid"), workdir=tmp_path, file=str(file))
         assert not list(tmp_path.iterdir())
 
     def test_a_discriminator_alone_makes_no_pictures(self, tmp_path):
@@ -160,6 +156,7 @@ class TestTryOn:
         with pytest.raises(UsageError, match=r"1 names stand for several pairs, such as doll_3\+d"):
             dress(tmp_path / "twice", pairs=str(path))
 
+    @pytest.mark.slow
     def test_the_test_set(self, dress, tmp_path, monkeypatch):
         monkeypatch.setattr(triplet_sources, "TEST_DOLLS", 2)
         dress(tmp_path, pairs="other")
@@ -184,18 +181,9 @@ class TestTryOn:
         assert len(names(tmp_path)) == 2 + 3 * 2
 
 
-def test_the_file_s_own_arithmetic(file):
-    """The tensors were written and read back, prefix and all."""
-    held = torch_file.read_all(file)
-    assert set(held) == {"net_G", "net_D"} and "layer8.conv.bias" in held["net_G"]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["cyclegan", "ugatit"])
 def test_translators_are_imported_in_part(name, tmp_path, capsys):
-    from tests.unit.port.torch_writer import whole
-    from tests.unit.test_port import ugatit_generator
-
     if name == "cyclegan":
         path = tmp_path / "horse2zebra.pth"
         config = smoke(name)
