@@ -26,8 +26,9 @@ flags.DEFINE_string("workdir", "", "The run's folder; by default runs/<config na
 flags.DEFINE_string("checkpoint", "latest", "For infer, evaluate, warp: latest, or a step.")
 flags.DEFINE_string("input", "", "For infer: a picture or a folder; import: weights.")
 flags.DEFINE_string("output", "", "For infer, warp: a picture, or a folder.")
-flags.DEFINE_string("person", "", "For try-on: a picture, or its name in the data's folder.")
-flags.DEFINE_string("cloth", "", "For try-on: a garment, a folder of them, or all.")
+flags.DEFINE_string("person", "", "For try-on: a picture or its name; a folder, A,B,C, or all.")
+flags.DEFINE_string("cloth", "", "For try-on: a garment; a folder of them, A,B,C, or all.")
+flags.DEFINE_string("worn", "", "For CAGAN: the garment that the person wears, alone.")
 flags.DEFINE_string("pairs", "", "For try-on: a list of `PERSON CLOTH` lines, same, or other.")
 flags.DEFINE_string("direction", "ab", "For infer: ab or ba.")
 flags.DEFINE_string("size", "train", "For infer: train, native, or a side in pixels.")
@@ -106,7 +107,7 @@ def _infer():
     from tryon_jax import infer, setup, try_on, weights
 
     _, config = weights.last_stage(FLAGS.workdir)
-    dresses = config.data.pipeline == "viton"
+    dresses = setup.make_system(config).dressing is not None
     options = try_on.Options if dresses else infer.Options
     run: Callable[..., int] = try_on.try_on if dresses else infer.infer
     others = {*infer.Options._fields, *try_on.Options._fields} - {*options._fields}

@@ -69,12 +69,9 @@ class Folder:
         own = {triplet.person: triplet.worn for triplet in triplets}
         garments = dict.fromkeys([*own.values(), *(t.other for t in triplets if t.other)])
         wearer = self._found(person, list(own))
-        own_name = worn or own.get(wearer, "") or self._beside(wearer)
+        own_name = worn or own.get(wearer, "") or _beside(self.root / wearer)
         if not own_name:
-            raise FileNotFoundError(
-                f"nothing says what {person} wears, and CAGAN must see it: name a picture of the "
-                "garment worn, alone, as `worn`"
-            )
+            raise FileNotFoundError(_unknown_worn(person))
         return Triplet(
             wearer, self._found(own_name, list(garments)), self._found(cloth, list(garments))
         )
@@ -93,29 +90,27 @@ class Folder:
             f"there is no {asked}: looked for {path} and among {len(names)} names in {self.root}"
         )
 
-    def _beside(self, person: str) -> str:
-        """VITON's cloth/N_1 for image/N_0, if it is there."""
-        path = self.root / person
-        cloth = path.parent.parent / "cloth" / own_cloth(path.name)
-        return str(cloth) if path.parent.name == "image" and cloth.is_file() else ""
-
     def _resized(self, image: np.ndarray, *, height: int, width: int) -> np.ndarray:
-        if image.shape[:2] == (height, width):
-            return image
-        return ops.resize(image, width=width, height=height, interpolation=self._interpolation)
+        return _resized(image, height=height, width=width, interpolation=self._interpolation)
 
 
 class Dolls:
     """Dolls as a source of triplets (`triplet_items.Source`); each call draws anew.
 
     A doll's name stands for the doll and for its top. The true picture of a triplet shows the doll
-    dressed in the other doll's top.
+    dressed in the other doll's top. Somebody may ask for photographs too.
     """
 
     layout = ""
 
-    def __init__(self, count: int):
-        """Training dolls 0 to `count - 1`, and the test dolls, who put on the next one's top."""
+    def __init__(self, count: int, *, interpolation: str):
+        """Training dolls 0 to `count - 1`, and the test dolls, who put on the next one's top.
+
+        Args:
+          count: training dolls.
+          interpolation: of photographs that somebody asks for.
+        """
+        self._interpolation = interpolation
         names = [f"{_DOLL}{index}" for index in range(count)]
         self.train = [Triplet(name, name) for name in names]
         tests = [f"{_DOLL}{FIRST_TEST + index}" for index in range(TEST_DOLLS)]
@@ -127,11 +122,15 @@ class Dolls:
         }
 
     def person(self, name: str, *, height: int, width: int) -> np.ndarray:
-        """A doll as uint8 [height, width, 3]."""
+        """A doll or a photograph as uint8 [height, width, 3]."""
+        if not _is_doll(name):
+            return self._photograph(name, height=height, width=width)
         return dolls.figure(_doll(name), height=height, width=width, style="photo").picture
 
     def garment(self, name: str, *, height: int, width: int) -> np.ndarray:
-        """A doll's top as uint8 [height, width, 3]."""
+        """A doll's top, or a photograph, as uint8 [height, width, 3]."""
+        if not _is_doll(name):
+            return self._photograph(name, height=height, width=width)
         top = dolls.top_of(_doll(name))
         return dolls.flat(top, height=height, width=width, style="photo").picture
 
@@ -143,19 +142,53 @@ class Dolls:
         return Known(figure.picture, mask, frozenset(dolls.subsets(dressed)))
 
     def asked(self, person: str, cloth: str, *, worn: str) -> Triplet:
-        """Any dolls by name, `doll_N`; without `worn` the person wears the own top.
+        """Any dolls by name, `doll_N`, or photographs by path; a doll wears its own top.
 
         Raises:
-          FileNotFoundError: if one is no doll.
+          FileNotFoundError: if one is neither, or nothing says what a photographed person wears.
         """
-        for name in (person, cloth, worn or person):
-            number = name.removeprefix(_DOLL)
-            if number == name or not number.isdecimal():
-                raise FileNotFoundError(
-                    f"there is no doll {name}, their names are doll_N: name one, or set "
-                    "--config.data.root to a folder with photographs"
-                )
-        return Triplet(person, worn or person, cloth)
+        wearer, garment = self._found(person), self._found(cloth)
+        own = self._found(worn) if worn else wearer
+        if not _is_doll(wearer) and not worn:
+            own = _beside(pathlib.Path(wearer))
+        if not own:
+            raise FileNotFoundError(_unknown_worn(person))
+        return Triplet(wearer, own, garment)
+
+    def _found(self, asked: str) -> str:
+        path = pathlib.Path(asked).expanduser().absolute()
+        if _is_doll(asked) or path.is_file():
+            return asked if _is_doll(asked) else str(path)
+        raise FileNotFoundError(
+            f"there is no {asked}: looked for {path}, and it is no doll, whose names are doll_N"
+        )
+
+    def _photograph(self, path: str, *, height: int, width: int) -> np.ndarray:
+        image = read_picture(pathlib.Path(path))
+        return _resized(image, height=height, width=width, interpolation=self._interpolation)
+
+
+def _beside(person: pathlib.Path) -> str:
+    """VITON's cloth/N_1 for image/N_0, if it is there."""
+    cloth = person.parent.parent / "cloth" / own_cloth(person.name)
+    return str(cloth) if person.parent.name == "image" and cloth.is_file() else ""
+
+
+def _unknown_worn(person: str) -> str:
+    return (
+        f"nothing says what {person} wears, and CAGAN must see it: give a picture of that garment "
+        "alone by --worn=PICTURE"
+    )
+
+
+def _resized(image: np.ndarray, *, height: int, width: int, interpolation: str) -> np.ndarray:
+    if image.shape[:2] == (height, width):
+        return image
+    return ops.resize(image, width=width, height=height, interpolation=interpolation)
+
+
+def _is_doll(name: str) -> bool:
+    return name.startswith(_DOLL) and name.removeprefix(_DOLL).isdecimal()
 
 
 def _doll(name: str) -> Any:

@@ -187,16 +187,26 @@ class Pipeline:
             for first in range(0, len(triplets), batch_size)
         )
 
+    def names(self, pairs: str) -> list[str]:
+        """PERSON+OTHER of all test triplets of a kind: "same" or "other"."""
+        return [triplet.name for triplet in self._source.tests[pairs]]
+
+    def persons(self) -> list[str]:
+        """Names of all persons of the test set, for `item`."""
+        tests = self._source.tests
+        return sorted({triplet.person for pairs in PAIRS for triplet in tests[pairs]})
+
     def cloths(self) -> list[str]:
-        """Names of all garments of the test set, for `item`."""
-        return garments_of(self._source.tests["same"])
+        """Names of all garments of the test set, for `item`: worn, or to be put on."""
+        others = {triplet.other for triplet in self._source.tests["other"]}
+        return sorted({*garments_of(self._source.tests["same"]), *others})
 
     def item(self, *, person: str, cloth: str, worn: str = "") -> dict[str, np.ndarray]:
         """A batch of one for inference: any person in any garment.
 
         Args:
-          person: path of a picture, or its name in the test or the training split; `doll_N` of
-            dolls.
+          person: path of a picture, or its name in the test or the training split; of dolls
+            `doll_N`.
           cloth: the garment to put on, likewise.
           worn: the garment that the person wears, likewise; empty where the data knows it.
 
@@ -345,7 +355,7 @@ def browse(config: ConfigDict) -> Pipeline:
 def _source(config: ConfigDict) -> Dolls | Folder:
     if fields.kind(config) == "folder" and config.data.root:
         return Folder(config.data)
-    return Dolls(config.data.dolls)
+    return Dolls(config.data.dolls, interpolation=config.data.interpolation)
 
 
 def _stacked(made: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -52,7 +52,7 @@ class Pipeline:
     @property
     def counts(self) -> dict[str, int]:
         """Pairs of each kind: train, test_same, test_other."""
-        tests = {f"test_{pairs}": len(self._names(pairs)) for pairs in PAIRS}
+        tests = {f"test_{pairs}": len(self.names(pairs)) for pairs in PAIRS}
         return {"train": len(self._source.train_names), **tests}
 
     @property
@@ -165,7 +165,7 @@ class Pipeline:
             raise ValueError(f"pairs must be one of {('train', *PAIRS)}, got {pairs!r}")
         if batch_size < 1:
             raise ValueError(f"batch_size must be 1 or more, got {batch_size}")
-        names = self._names(pairs)
+        names = self.names(pairs)
         if not names:
             raise prepare.DataError(
                 f"there are no pairs {pairs!r} ({self._headline}): write "
@@ -175,6 +175,14 @@ class Pipeline:
             self._held_out(pairs, range(first, min(first + batch_size, len(names))))
             for first in range(0, len(names), batch_size)
         )
+
+    def names(self, pairs: str) -> list[str]:
+        """PERSON+CLOTH of all pairs of a kind: "same", "other" or "train"."""
+        return self._source.train_names if pairs == "train" else self._source.test_names[pairs]
+
+    def persons(self) -> list[str]:
+        """Names of all persons of the test set, for `item`."""
+        return self._source.persons()
 
     def cloths(self) -> list[str]:
         """Names of all cloths of the test set, for `item`."""
@@ -197,9 +205,6 @@ class Pipeline:
         """
         return _stacked([self._shown(self._source.asked(person, cloth))])
 
-    def _names(self, pairs: str) -> list[str]:
-        return self._source.train_names if pairs == "train" else self._source.test_names[pairs]
-
     def _training(self, index: int) -> viton_items.Item:
         if self._kept is None:
             return self._source.training(index)
@@ -212,7 +217,7 @@ class Pipeline:
 
     def _held_out(self, pairs: str, indices: range) -> viton_items.HeldOut:
         items = []
-        names = [self._names(pairs)[index] for index in indices]
+        names = [self.names(pairs)[index] for index in indices]
         for name, index in zip(names, indices, strict=True):
             try:
                 if pairs == "train":

@@ -61,6 +61,10 @@ class Dolls:
             person, self._flat(garment), truth=truth, subsets=frozenset(dolls.subsets(dressed))
         )
 
+    def persons(self) -> list[str]:
+        """The dolls of the test set."""
+        return self.cloths()
+
     def cloths(self) -> list[str]:
         """The dolls of the test set, for their tops."""
         return [f"{_PREFIX}{FIRST_TEST + index}" for index in range(TEST_DOLLS)]

@@ -35,6 +35,7 @@ class Pair(NamedTuple):
 
     person: str
     cloth: str
+    worn: str = ""  # the cloth that the person wears, where a list of three columns says it
 
     @property
     def name(self) -> str:
@@ -49,8 +50,12 @@ class PairList(NamedTuple):
     errors: list[str]
 
 
-def read_pairs(path: pathlib.Path) -> PairList:
+def read_pairs(path: pathlib.Path, *, columns: tuple[int, ...] = (2,)) -> PairList:
     """Reads a list of "person cloth" lines; empty lines do not count.
+
+    Args:
+      path: of a text file.
+      columns: how many names a line may have; a third one is the cloth worn.
 
     Raises:
       OSError: if there is no such file.
@@ -60,17 +65,19 @@ def read_pairs(path: pathlib.Path) -> PairList:
     except UnicodeDecodeError:
         return PairList([], [f"{path} is no text in UTF-8: write one `PERSON CLOTH` a line"])
     split = [(number, line.split()) for number, line in enumerate(lines, 1) if line.strip()]
-    wrong = [f"line {number} ({' '.join(words)})" for number, words in split if len(words) != 2]
+    fits = [Pair(*words) for _, words in split if len(words) in columns]
+    wrong = [f"line {n} ({' '.join(words)})" for n, words in split if len(words) not in columns]
     errors = []
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        third = " (a third may name the cloth worn)" if 3 in columns else ""
         errors.append(
-            f"{path} needs two names a line, a person's and a cloth's: "
+            f"{path} needs two names a line, a person's and a cloth's{third}: "
             f"correct {', '.join(wrong[:3])}{more}"
         )
     if not split:
         errors.append(f"{path} lists no pairs: write one `PERSON CLOTH` a line")
-    return PairList([Pair(*words) for _, words in split if len(words) == 2], errors)
+    return PairList(fits, errors)
 
 
 def own_cloth(person: str) -> str:

@@ -67,10 +67,13 @@ class Folder:
         picture, mask = layout.truth(pair)
         return item._replace(truth=Truth(picture, mask >= THRESHOLD))
 
+    def persons(self) -> list[str]:
+        """The pictures in the test split's image/, sorted."""
+        return self._pictures("image")
+
     def cloths(self) -> list[str]:
         """The pictures in the test split's cloth/, sorted."""
-        held = self.layouts["test"].names("cloth")
-        return sorted(n for n in held if n.lower().endswith(SUFFIXES) and not n.startswith("."))
+        return self._pictures("cloth")
 
     def asked(self, person: str, cloth: str) -> Item:
         """Any person and cloth, each by its path or its name in the test or training split.
@@ -84,6 +87,10 @@ class Folder:
         pair = Pair(wearer.name, garment.name)
         warp = wearer.layout.warp(pair) if self.has_warps else None
         return Item(wearer.layout.person(pair.person), garment.layout.cloth(pair.cloth), warp)
+
+    def _pictures(self, kind: str) -> list[str]:
+        held = self.layouts["test"].names(kind)
+        return sorted(n for n in held if n.lower().endswith(SUFFIXES) and not n.startswith("."))
 
     def _item(self, layout: Layout, pair: Pair) -> Item:
         warp = layout.warp(pair) if self.has_warps else None

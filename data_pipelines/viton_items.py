@@ -81,6 +81,10 @@ class Source(Protocol):
         """A test item, with its truth where it is known; raises as `training`."""
         ...
 
+    def persons(self) -> list[str]:
+        """Names of all persons of the test set, for `asked`."""
+        ...
+
     def cloths(self) -> list[str]:
         """Names of all cloths of the test set, for `asked`."""
         ...

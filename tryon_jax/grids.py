@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -85,6 +86,32 @@ def grid(rows: dict[str, np.ndarray], *, titles: bool = True) -> np.ndarray:
             x = left + column * (width + GAP) + (width - tile.width) // 2
             canvas.paste(tile, (x, top + (height - tile.height) // 2))
     return np.asarray(canvas)
+
+
+def crossed(
+    tiles: Sequence[Sequence[np.ndarray]],
+    *,
+    rows: Sequence[np.ndarray],
+    columns: Sequence[np.ndarray],
+) -> np.ndarray:
+    """A table of pictures as papers print it: its heads along the top and down the left side.
+
+    Args:
+      tiles: for each row its pictures, float [H, W, 3 or 1] in [-1, 1], all of one size.
+      rows: heads of the rows.
+      columns: heads of the columns.
+
+    Returns:
+      uint8 [height, width, 3], at most 4096 pixels a side; the corner is empty.
+    """
+    corner = np.broadcast_to(np.divide(BACKGROUND, 127.5) - 1, (*columns[0].shape[:2], 3))
+    heads = zip([corner, *rows], [columns, *tiles], strict=True)
+    table = [[head, *row] for head, row in heads]
+    shown = {
+        str(number): np.stack([np.broadcast_to(x, (*x.shape[:2], 3)) for x in row])
+        for number, row in enumerate(table)
+    }
+    return grid(shown, titles=False)
 
 
 def save_png(path: str | os.PathLike[str], image_uint8: np.ndarray) -> None:

@@ -85,6 +85,15 @@ def pipeline(config: ConfigDict) -> Any:
     return _import("data_pipelines", config.data.pipeline, field="data.pipeline").load(config)
 
 
+def browse(config: ConfigDict) -> Any:
+    """The data of a config without the check, for inference: what `browse` of its module gives.
+
+    Raises:
+      ValueError: if there is no such module.
+    """
+    return _import("data_pipelines", config.data.pipeline, field="data.pipeline").browse(config)
+
+
 def batch_template(config: ConfigDict, *, mesh: Mesh) -> dict[str, jax.ShapeDtypeStruct]:
     """Shapes of a global batch, cut over the devices."""
     pipelines = _import("data_pipelines", config.data.pipeline, field="data.pipeline")

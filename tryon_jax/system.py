@@ -33,6 +33,19 @@ class Reader(NamedTuple):
     load: Callable[[Path], Mapping[str, Tree]]  # to variables by collection
 
 
+class Dressing(NamedTuple):
+    """What a try-on system needs and shows when it puts a garment on a person.
+
+    Names are keys of `sample`: arrays [N, H, W, 1 or 3] in [-1, 1].
+    """
+
+    garment: str  # what is put on
+    pictures: tuple[str, ...]  # written one by one; the first is the answer
+    strip: tuple[str, ...]  # shown beside one another, from the left
+    sheets: Mapping[str, str]  # a sheet of persons and garments, by its name: what stands in it
+    sees_worn: bool = False  # needs a picture of the garment worn, alone
+
+
 class State(NamedTuple):
     """All that a run is; every leaf is an array, saved and donated alike.
 
@@ -61,6 +74,9 @@ class System(NamedTuple):
     scores: Mapping[str, tuple[str, ...]]  # by name: a metric and the keys of `sample` it compares
     readers: Mapping[str, Reader]  # by network: what reads its weights from a file
     table: Callable[[Shapes], str]  # layers, shapes, numbers of parameters, for people
+    dressing: Dressing | None = None  # of try-on systems
+    # networks of an original's file or folder, by name: `port.originals.Original`
+    originals: Callable[[str], Mapping[str, Any]] | None = None
 
 
 class Game(Protocol):
@@ -69,9 +85,9 @@ class Game(Protocol):
     Losses return unweighted terms by name, or dicts of parts. They may see the generators through
     `made` or directly: gradients of both reach the player.
 
-    An attribute `scores`, where there is one, is as in `System`. A method `measures(batch, made)`,
-    where there is one, gives float32 scalars by name that nobody lowers: numbers for the curves,
-    computed from its arguments alone.
+    Attributes `scores` and `dressing`, where there are any, are as in `System`. A method
+    `measures(batch, made)`, where there is one, gives float32 scalars by name that nobody lowers:
+    numbers for the curves, computed from its arguments alone.
     """
 
     players: Mapping[str, tuple[str, ...]]  # who moves which networks, in the order of play
@@ -105,6 +121,7 @@ def adversarial(
     averaging: Averaging,
     accumulate: int = 1,
     readers: Mapping[str, Reader] = {},
+    originals: Callable[[str], Mapping[str, Any]] | None = None,
 ) -> System:
     """The three functions of a paper's module.
 
@@ -117,6 +134,7 @@ def adversarial(
       accumulate: parts into which a batch is cut; each player moves by the mean gradient.
         Statistics, spectral vectors and pools advance with each part.
       readers: of the weights of networks, of all that no player moves.
+      originals: reads the networks of an original's file or folder, see `System`.
 
     Raises:
       ValueError: if players, optimizers and weights are not the same names, or the module's
@@ -148,6 +166,8 @@ def adversarial(
         getattr(module, "scores", {}),
         readers,
         table=partial(_table, module),
+        dressing=getattr(module, "dressing", None),
+        originals=originals,
     )
 
 

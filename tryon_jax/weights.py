@@ -17,6 +17,7 @@ from ml_collections import ConfigDict
 
 from tryon_jax import record, sharding
 from tryon_jax.checkpoint import restore_sampled, saved_steps
+from tryon_jax.port.originals import Original
 from tryon_jax.port.weight_file import fingerprint
 from tryon_jax.setup import Setup, UsageError, batch_template, make_system
 from tryon_jax.system import State, System
@@ -60,33 +61,49 @@ def frozen(setup: Setup, *, workdir: str | os.PathLike[str] | None) -> dict[str,
     return found
 
 
-def imported(setup: Setup, state: State, file: str) -> tuple[State, str, str]:
-    """A state whose trained network comes from a file, such as an original's checkpoint.
+def originals(setup: Setup, source: str) -> dict[str, Original]:
+    """Trained networks of an original's checkpoint, all or some, that fit a run.
+
+    Args:
+      setup: of the run.
+      source: a file or a folder that the system can read.
+
+    Returns:
+      By network, at least one of those that `sample` runs.
+
+    Raises:
+      setup.UsageError: if the system reads no files, or these do not fit.
+    """
+    what, template = f"--input={source}", setup.template
+    try:
+        found = _read_originals(setup, source)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{what}: {error}") from error
+    _check_options(setup.config, found, what=what)
+    if strange := sorted(set(found) - set(template.params)):
+        raise UsageError(f"{what}: this config has no network {', '.join(strange)}")
+    needed = [name for name in setup.system.sampled if name in template.params]
+    if not set(needed) & set(found):
+        raise UsageError(
+            f"{what} holds {', '.join(found)} alone: give the file of {' or '.join(needed)}, or "
+            "the folder with all"
+        )
+    for network, original in found.items():
+        _check_fit(template, network, original.variables, what=what)
+    return found
+
+
+def with_originals(setup: Setup, state: State, found: Mapping[str, Original]) -> State:
+    """A state with networks of an original in the place of its own.
 
     Args:
       setup: of the run.
       state: fresh.
-      file: that the system can read.
-
-    Returns:
-      The state, the network's name, and for people the file and its fingerprint.
-
-    Raises:
-      setup.UsageError: if the system reads no files, or this one does not fit.
+      found: what `originals` gives.
     """
-    known = [name for name in setup.template.params if name in setup.system.readers]
-    if len(known) != 1:
-        raise UsageError(f"weights of {setup.config.system} cannot be imported from a file yet")
-    (network,), reader = known, setup.system.readers[known[0]]
-    try:
-        path = reader.find(file)
-        variables = dict(reader.load(path))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--input={file}: {error}") from error
-    _check_fit(setup.template, network, variables, what=f"--input={file}")
-    state = _with_network(state, network, variables)
-    state = sharding.place_whole(state, mesh=setup.mesh)
-    return state, network, f"{path} (sha256 {fingerprint(path)})"
+    for network, original in found.items():
+        state = _with_network(state, network, original.variables)
+    return sharding.place_whole(state, mesh=setup.mesh)
 
 
 def fresh_state(setup: Setup, *, given: Mapping[str, Frozen] = {}) -> State:
@@ -152,6 +169,32 @@ def last_stage(workdir: str | os.PathLike[str]) -> tuple[Path, ConfigDict]:
     return last_stage(last)
 
 
+def _read_originals(setup: Setup, source: str) -> dict[str, Original]:
+    """What a file or a folder holds, by network."""
+    if setup.system.originals:
+        return dict(setup.system.originals(source))
+    readers = {n: r for n, r in setup.system.readers.items() if n in setup.template.params}
+    if not readers:
+        raise ValueError(f"weights of {setup.config.system} cannot be imported from a file yet")
+    paths = {network: reader.find(source) for network, reader in readers.items()}
+    return {n: Original(paths[n], dict(readers[n].load(paths[n])), {}) for n in readers}
+
+
+def _check_options(config: ConfigDict, found: Mapping[str, Original], *, what: str) -> None:
+    """Refuses files of another variant than the config's."""
+    now = record.flatten(config)
+    for network, original in found.items():
+        other = {k: v for k, v in original.fields.items() if now.get(k, "absent") != v}
+        if other:
+            lines = [f"{k} is {v} there, {now.get(k, 'absent')} here" for k, v in other.items()]
+            options = " ".join(f"--config.{k}={v}" for k, v in other.items())
+            preset = f"--config=configs/{config.system}.py:{original.preset}, or "
+            raise UsageError(
+                f"{what}: {network} was trained with other options ({'; '.join(lines)}): give "
+                f"{preset if original.preset else ''}{options}"
+            )
+
+
 def _read(setup: Setup, network: str, source: str, *, workdir: Path) -> Frozen:
     if source.startswith(STAGE):
         path = workdir.parent / source.removeprefix(STAGE)
@@ -215,7 +258,7 @@ def _check_fit(template: State, network: str, found: dict[str, Any], *, what: st
         raise UsageError(
             f"{what} does not fit: {len(wrong)} arrays differ, such as "
             f"{name}, {given.get(name, 'absent')} there and {shapes.get(name, 'absent')} here; are "
-            f"the fields model.{network} those that it was trained with?"
+            "the fields of model those that it was trained with?"
         )
 
 

@@ -229,5 +229,8 @@ class TestImport:
         fields = {"stage": "tom", "frozen__gmm": str(file)}
         with pytest.raises(setup.UsageError, match=r"--input=.*gmm_final.pth: .*do not fit"):
             adopt.adopt(smoke("cpvton", **fields), workdir=tmp_path, file=str(file))
-        with pytest.raises(setup.UsageError, match="cagan cannot be imported"):
+        with pytest.raises(
+            setup.UsageError, match=r"gmm_final.pth has the keys extractionA.*; kno"
+        ):
             adopt.adopt(smoke("cagan"), workdir=tmp_path / "b", file=str(file))
+        assert not (tmp_path / "b" / "config.json").exists()

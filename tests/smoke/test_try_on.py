@@ -12,10 +12,11 @@ from PIL import Image
 from data_pipelines import viton, viton_dolls
 from data_pipelines.prepare import DataError
 from tests.smoke.runs import changed, picture, rows, run, smoke
-from tryon_jax import evaluate, outputs, prewarp, try_on, weights
+from tryon_jax import evaluate, grids, outputs, prewarp, try_on, weights
 from tryon_jax.metrics import lpips
 from tryon_jax.metrics.pairs import ssim
 from tryon_jax.setup import UsageError
+from tryon_jax.systems.cpvton_tom import CPVTONTOM
 from tryon_jax.train import DONE
 
 MADE = {"try-on", "warp-cloth", "warp-mask", "strip"}
@@ -55,8 +56,9 @@ class TestTryOn:
         assert files(tmp_path / "new") == {f"{name}.png" for name in names}
         assert picture(out).shape == (64, 48, 3)
         strip = picture(out.with_name("out_strip.png"))
-        assert strip.shape == (64, len(try_on.STRIP) * 48, 3)
-        tiles = dict(zip(try_on.STRIP, np.split(strip, len(try_on.STRIP), 1), strict=True))
+        keys = CPVTONTOM.dressing.strip
+        assert strip.shape == (64, len(keys) * 48, 3)
+        tiles = dict(zip(keys, np.split(strip, len(keys), 1), strict=True))
         for key, name in (("try_on", "out"), ("warped_mask", "out_warped_mask")):
             np.testing.assert_array_equal(tiles[key], picture(out.with_name(f"{name}.png")))
         assert np.abs(tiles["try_on"] - tiles["person"]).mean() > 5
@@ -66,17 +68,35 @@ class TestTryOn:
         pairs = [f"000005_0+00000{n}_1.png" for n in (5, 6, 7, 8)]
         assert files(tmp_path) == {"grid.png", *(f"{f}/{name}" for f in MADE for name in pairs)}
         whole = picture(tmp_path / "grid.png")
-        assert whole.shape[0] == 2 * (64 + 3) + 3 and whole.shape[1] > 5 * (48 + 3)
+        assert whole.shape == (2 * (64 + 3) + 3, 5 * (48 + 3) + 3, 3)
         last = picture(tmp_path / "try-on" / pairs[-1])
         np.testing.assert_array_equal(whole[-67:-3, -51:-3], last)
         person = picture(wardrobe / "test" / "image" / "000005_0.jpg")
         np.testing.assert_array_equal(whole[-67:-3, -5 * 51 : -5 * 51 + 48], person)
 
-    def test_the_sheet_shows_a_number_that_can_be_seen(self, dress, tmp_path, monkeypatch):
+    def test_persons_and_garments_are_a_table(self, dress, wardrobe, tmp_path):
+        dress(tmp_path, person="000006_0,000002_0.jpg", cloth="000005_1,000007_1")
+        names = [f"{p}+{c}.png" for p in ("000006_0", "000002_0") for c in ("000005_1", "000007_1")]
+        assert {path.name for path in (tmp_path / "try-on").iterdir()} == set(names)
+        table = picture(tmp_path / "grid.png")
+        assert table.shape == (3 * 67 + 3, 3 * 51 + 3, 3)
+        tiles = [[table[3 + 67 * r :, 3 + 51 * c :][:64, :48] for c in range(3)] for r in range(3)]
+        assert np.all(tiles[0][0] == grids.BACKGROUND)
+        heads = [tiles[0][2], tiles[2][0]]
+        for head, file in zip(
+            heads, ("test/cloth/000007_1.jpg", "train/image/000002_0.jpg"), strict=True
+        ):
+            np.testing.assert_array_equal(head, picture(wardrobe / file))
+        inside = [tile for row in tiles[1:] for tile in row[1:]]
+        for tile, name in zip(inside, names, strict=True):
+            np.testing.assert_array_equal(tile, picture(tmp_path / "try-on" / name))
+
+    def test_the_sheet_shows_a_number_that_can_be_seen(self, dress, tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(try_on, "SHEET", 2)
         dress(tmp_path, person="000005_0", cloth="all")
         assert len(list((tmp_path / "try-on").iterdir())) == 4
-        assert picture(tmp_path / "grid.png").shape[1] < 4 * 51 + 51
+        assert picture(tmp_path / "grid.png").shape[1] == 3 * 51 + 3
+        assert "the sheets show 1 of 1 persons, 2 of 4 garments" in capsys.readouterr().out
 
     def test_a_folder_of_garments(self, dress, wardrobe, tmp_path):
         dress(tmp_path, person="000002_0", cloth=str(wardrobe / "train" / "cloth"))
@@ -112,9 +132,9 @@ class TestTryOn:
         garment = {"person": "000005_0", "cloth": "000006_1"}
         dress(tmp_path / "out.png", **garment)
         before = (tmp_path / "out.png").stat().st_mtime_ns
-        for target in (tmp_path / "out.png", tmp_path / "out_strip.png"):
-            with pytest.raises(UsageError, match=rf"{target.name} exists: add --overwrite or"):
-                dress(target, **garment)
+        for target, more in (("out.png", ", and 3 more"), ("out_strip.png", "")):
+            with pytest.raises(UsageError, match=rf"{target} exists{more}: add --overwrite or"):
+                dress(tmp_path / target, **garment)
         assert (tmp_path / "out.png").stat().st_mtime_ns == before
         (tmp_path / "out.png").unlink()
         with pytest.raises(UsageError, match=r"out_warped_cloth.png exists, and 2 more: add --ov"):
@@ -139,8 +159,16 @@ class TestTryOn:
             ({"person": "a"}, r"got --person=a --cloth= --pairs="),
             ({"cloth": "a"}, r"got --person= --cloth=a --pairs="),
             ({"person": "a", "cloth": "b", "pairs": "same"}, r"--cloth=b --pairs=same"),
+            ({"pairs": "same", "worn": "w"}, r"--worn=w belongs to --person; in --pairs=FILE"),
+            (
+                {"person": "000005_0", "cloth": "000006_1", "worn": "w"},
+                r"--worn=w: cpvton_tom does not look at the garment worn",
+            ),
             ({"pairs": "some"}, r"--pairs=some must be same, other, or a file .* none at /.*/some"),
-            ({"pairs": "same", "input": "nowhere"}, r"--input=nowhere must be a folder in VITON's"),
+            (
+                {"pairs": "same", "input": "nowhere"},
+                r"--input=nowhere must be a folder in a layout",
+            ),
             (
                 {"pairs": "same", "input": "README.md"},
                 r"none at .*README.md; photographs are named",

@@ -95,6 +95,19 @@ def test_large_grids_are_scaled_down(rows, columns):
     assert (made[GAP + 1, -GAP - 2] == 0).all()  # the last column is there
 
 
+def test_a_table_of_pictures_has_its_heads_outside():
+    def tile(level, channels=3):
+        return flat(level, height=64, width=48)[0, ..., :channels]
+
+    inside = [[tile(-1, 1), tile(0, 1)], [tile(0), tile(1)], [tile(1), tile(-1)]]
+    made = grids.crossed(inside, rows=[tile(0), tile(1), tile(-1)], columns=[tile(1), tile(-1)])
+    assert made.shape == (4 * 67 + GAP, 3 * 51 + GAP, 3)
+    centres = made[GAP + 32 :: 67, GAP + 24 :: 51]
+    assert centres[0, 0].tolist() == list(grids.BACKGROUND)
+    levels = [[grids.BACKGROUND[0], 255, 0], [128, 0, 128], [255, 128, 255], [0, 255, 0]]
+    assert centres[..., 0].tolist() == levels
+
+
 def test_grid_names_what_is_wrong():
     with pytest.raises(ValueError, match=r"at least one picture in each row, got \{\}"):
         grids.grid({})

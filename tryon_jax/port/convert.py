@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+StateDict = Mapping[str, np.ndarray]
 Layout = Callable[[np.ndarray], np.ndarray]
-Rules = Mapping[str, tuple[str, Layout]]  # original key: ("params/gen/conv/kernel", layout)
+Rules = dict[str, tuple[str, Layout]]  # original key: ("params/gen/conv/kernel", layout)
 
 
-def convert(state_dict: Mapping[str, np.ndarray], rules: Rules) -> dict[str, Any]:
+def convert(state_dict: StateDict, rules: Mapping[str, tuple[str, Layout]]) -> dict[str, Any]:
     """The tensors of a state dict, nested by the paths of the rules, in float32.
 
     Args:
@@ -84,3 +85,29 @@ def spectral_v(kernel_size: int) -> Layout:
         return vector.reshape(-1, kernel_size**2).T.reshape(-1)
 
     return layout
+
+
+def kernel(key: str, path: str, layout: Layout = conv) -> Rules:
+    """Rules of a layer without a bias; `path` is the layer's among the parameters."""
+    return {f"{key}.weight": (f"params/{path}/kernel", layout)}
+
+
+def layer(key: str, path: str) -> Rules:
+    """Rules of a convolution with a bias."""
+    return kernel(key, path) | {f"{key}.bias": (f"params/{path}/bias", vector)}
+
+
+def norm(key: str, path: str) -> Rules:
+    """Rules of a norm's scale and shift."""
+    return {
+        f"{key}.weight": (f"params/{path}/scale", vector),
+        f"{key}.bias": (f"params/{path}/bias", vector),
+    }
+
+
+def batch_norm(key: str, path: str) -> Rules:
+    """Rules of a norm that has running statistics too."""
+    return norm(key, path) | {
+        f"{key}.running_mean": (f"batch_stats/{path}/mean", vector),
+        f"{key}.running_var": (f"batch_stats/{path}/var", vector),
+    }

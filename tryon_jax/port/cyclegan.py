@@ -7,16 +7,73 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tryon_jax.port import convert as to
+from tryon_jax.port import torch_file
+from tryon_jax.port.originals import Original, newest, unknown
 
 NETWORKS = {"G_A": "gen_ab", "G_B": "gen_ba", "D_A": "disc_b", "D_B": "disc_a"}
 
 Nested = dict[str, Any]  # collections "params" and, with batch norm, "batch_stats"
 StateDict = Mapping[str, np.ndarray]
+
+
+def originals(path: str | Path) -> dict[str, Original]:
+    """The network of a file such as `latest_net_G_A.pth`, or the newest of each in a folder.
+
+    A file whose name says nothing, such as the published `horse2zebra.pth`, is a generator G_A.
+
+    Raises:
+      FileNotFoundError: if there is no such file, or none of the kind in the folder.
+      ValueError: as `torch_file.read`, or if the file is another program's.
+    """
+    path = Path(path).expanduser().absolute()
+    if path.is_dir():
+        files = {
+            ours: newest(path, rf"(\w+)_net_{theirs}\.pth") for theirs, ours in NETWORKS.items()
+        }
+        files["gen_ab"] = files["gen_ab"] or newest(path, r"(\w+)_net_G\.pth")
+        found = {ours: _original(file) for ours, file in files.items() if file}
+        if not found:
+            raise FileNotFoundError(f"{path} holds no latest_net_G_A.pth or <epoch>_net_G_A.pth")
+        return found
+    named = re.search(r"_net_([GD]_[AB])\.pth$", path.name)
+    return {NETWORKS[named[1]] if named else "gen_ab": _original(path)}
+
+
+def _original(path: Path) -> Original:
+    """A network, whichever it is by its keys."""
+    state_dict = torch_file.read(path)
+    if "net.0.weight" in state_dict:
+        fields = {"discriminator": "pixel", "disc_channels": len(state_dict["net.0.weight"])}
+        variables = pixelgan(state_dict)
+    elif any(".conv_block." in key for key in state_dict):
+        variables, fields = resnet_generator(state_dict), _resnet_fields(state_dict)
+    elif "model.model.0.weight" in state_dict:
+        halvings = sum(w.ndim == 4 for w in state_dict.values()) // 2
+        fields = {"generator": f"unet_{2**halvings}"}
+        fields |= {"channels": len(state_dict["model.model.0.weight"])}
+        variables = unet(state_dict)
+    elif "model.0.weight" in state_dict:
+        variables = patchgan(state_dict)
+        fields = {"discriminator": "n_layers", "disc_layers": len(_convs(state_dict)) - 2}
+        fields |= {"disc_channels": len(state_dict["model.0.weight"])}
+    else:
+        known = "CycleGAN's latest_net_<G_A, G_B, D_A, D_B>.pth"
+        raise unknown(path, state_dict, known=known)
+    if "batch_stats" in variables:
+        fields["norm"] = "batch"
+    return Original(path, variables, {f"model.{name}": value for name, value in fields.items()})
+
+
+def _resnet_fields(state_dict: StateDict) -> dict[str, Any]:
+    blocks = len({key.split(".")[1] for key in state_dict if ".conv_block." in key})
+    channels = len(state_dict["model.1.weight"])
+    return {"generator": f"resnet_{blocks}blocks", "channels": channels}
 
 
 def resnet_generator(state_dict: StateDict, *, padding: str = "reflect") -> Nested:
@@ -67,8 +124,7 @@ def unet(state_dict: StateDict) -> Nested:
 
 def patchgan(state_dict: StateDict) -> Nested:
     """Variables of a `PatchGAN`."""
-    found = (re.fullmatch(r"model\.(\d+)\.weight", key) for key in state_dict)
-    convs = sorted(int(key[1]) for key in found if key and state_dict[key[0]].ndim == 4)
+    convs = _convs(state_dict)
     rules = _Rules(state_dict)
     for i, index in enumerate(convs):
         last = i == len(convs) - 1
@@ -85,6 +141,12 @@ def pixelgan(state_dict: StateDict) -> Nested:
         rules.conv(key, path)
     rules.norm("net.3", "norm_1/batch")
     return rules.convert()
+
+
+def _convs(state_dict: StateDict) -> list[int]:
+    """Places of a PatchGAN's convolutions."""
+    found = (re.fullmatch(r"model\.(\d+)\.weight", key) for key in state_dict)
+    return sorted(int(key[1]) for key in found if key and state_dict[key[0]].ndim == 4)
 
 
 class _Rules:

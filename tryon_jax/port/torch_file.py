@@ -67,13 +67,36 @@ def read(path: str | Path, *, key: str = "") -> dict[str, np.ndarray]:
         dicts and `key` is none of them.
     """
     path = existing(path)
+    return _read(path, lambda root: {"": _state_dict(root, key, path)})[""]
+
+
+def read_all(path: str | Path) -> dict[str, dict[str, np.ndarray]]:
+    """Every state dict of a file by its key, "" for one that is the file itself; else as `read`.
+
+    Raises:
+      FileNotFoundError: if there is no such file.
+      RefusedError: as `read`.
+      ValueError: if it is not a PyTorch file, is cut short, or holds no tensors.
+    """
+    path = existing(path)
+    return _read(path, lambda root: _state_dicts(root, path))
+
+
+def _read(path: Path, choose: Callable[[Any], StateDicts]) -> dict[str, dict[str, np.ndarray]]:
+    """The chosen state dicts of what a file holds, as arrays."""
     with path.open("rb") as file:
         try:
             root, fetch = _zipped(file, path) if zipfile.is_zipfile(file) else _legacy(file, path)
-            tensors = _state_dict(root, key, path)
-            arrays = {name: _array(tensor, fetch, path) for name, tensor in tensors.items()}
+            return {
+                key: _plain({name: _array(tensor, fetch, path) for name, tensor in tensors.items()})
+                for key, tensors in choose(root).items()
+            }
         except DAMAGE as error:
             raise _damaged(path, str(error)) from error
+
+
+def _plain(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Without the prefix of a data-parallel network."""
     if all(name.startswith("module.") for name in arrays):
         return {name.removeprefix("module."): array for name, array in arrays.items()}
     return arrays
@@ -91,6 +114,9 @@ class _Tensor(NamedTuple):
     offset: int  # in elements, as the strides
     size: tuple[int, ...]
     stride: tuple[int, ...]
+
+
+StateDicts = dict[str, dict[str, _Tensor]]
 
 
 def _storage(pid: tuple) -> _Storage:
@@ -194,14 +220,20 @@ def _check_order(little: bool, path: Path) -> None:
         raise ValueError(f"{path} was written on a big-endian machine; save it again on another")
 
 
-def _state_dict(root: Any, key: str, path: Path) -> dict[str, _Tensor]:
-    """The only dictionary of tensors at the top or one level below, or that of the key."""
+def _state_dicts(root: Any, path: Path) -> StateDicts:
+    """The dictionaries of tensors at the top and one level below."""
     found = {}
     if isinstance(root, dict):
         levels = {"": root, **root}
         found = {name: tensors for name, value in levels.items() if (tensors := _tensors(value))}
     if not found:
         raise ValueError(f"{path} holds no dictionary of tensors; save network.state_dict()")
+    return found
+
+
+def _state_dict(root: Any, key: str, path: Path) -> dict[str, _Tensor]:
+    """The only one of them, or that of the key."""
+    found = _state_dicts(root, path)
     if not key and len(found) == 1:
         return next(iter(found.values()))
     if not key or key not in found:

@@ -7,11 +7,14 @@ disc_la, disc_lb.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tryon_jax.port import convert as to
+from tryon_jax.port import torch_file
+from tryon_jax.port.originals import Original, newest, unknown
 
 NETWORKS = {
     "genA2B": "gen_ab",
@@ -21,6 +24,50 @@ NETWORKS = {
     "disLA": "disc_la",
     "disLB": "disc_lb",
 }
+
+
+def originals(path: str | Path) -> dict[str, Original]:
+    """All networks of a file such as `selfie2anime_params_latest.pt`, or of a folder's newest.
+
+    Raises:
+      FileNotFoundError: if there is no such file.
+      ValueError: as `torch_file.read_all`, or if the file is another program's.
+    """
+    path = Path(path).expanduser().absolute()
+    if path.is_dir():
+        found = newest(path, r"(?:.*_)?params_(\w+)\.pt")
+        if found is None:
+            raise FileNotFoundError(f"{path} holds no *_params_<step>.pt of U-GAT-IT")
+        path = found
+    held = torch_file.read_all(path)
+    if not {"genA2B", "genB2A"} <= set(held):
+        known = f"U-GAT-IT's checkpoints (of {', '.join(NETWORKS)})"
+        raise unknown(path, held.get("", held), known=known)
+    found = {}
+    for theirs, ours in NETWORKS.items():
+        if theirs in held:
+            read = _gen_original if theirs.startswith("gen") else _disc_original
+            found[ours] = read(path, held[theirs])
+    return found
+
+
+def _gen_original(path: Path, state_dict: Mapping[str, np.ndarray]) -> Original:
+    variables = {"params": generator(state_dict)}
+    channels, style = state_dict["FC.0.weight"].shape
+    light = style == channels
+    fields = {
+        "model.light": light,
+        "model.channels": len(state_dict["DownBlock.1.weight"]),
+        "model.blocks": sum(key.startswith("encode_") for key in variables["params"]),
+    }
+    if not light:
+        fields["image_size"] = 4 * round((style // channels) ** 0.5)
+    return Original(path, variables, fields, "light" if light else "full")
+
+
+def _disc_original(path: Path, state_dict: Mapping[str, np.ndarray]) -> Original:
+    params, spectral = discriminator(state_dict)
+    return Original(path, {"params": params, "spectral": spectral}, {})
 
 
 def generator(state_dict: Mapping[str, np.ndarray]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from tryon_jax.networks.cagan_discriminators import (
 )
 from tryon_jax.networks.cagan_layers import leaky, resize, shrink
 from tryon_jax.networks.cagan_unet import EarlyUNet, KerasUNet, SkipUNet
+from tryon_jax.port import cagan as port
 
 SQUASHINGS = {"sigmoid": nn.sigmoid, "tanh": jnp.tanh, "linear": lambda x: x, "leaky": leaky}
 CHOICES = {
@@ -95,6 +96,13 @@ class CAGAN(nn.Module):
     strips = {  # noqa: RUF012
         "try_on": ("person", "worn", "other", "alpha", "painted", "try_on", "back")
     }
+    dressing = system.Dressing(
+        garment="other",
+        pictures=("try_on", "alpha"),
+        strip=("person", "worn", "other", "alpha", "painted", "try_on"),
+        sheets={"grid": "try_on", "alpha": "alpha"},
+        sees_worn=True,
+    )
     directions = {}  # noqa: RUF012
     multiple = 16
     scores = {  # noqa: RUF012
@@ -313,6 +321,7 @@ def make(config: ConfigDict) -> system.System:
         weights=config.weights.to_dict(),
         averaging=system.Averaging(config.ema.decay, round(config.ema.start * config.steps)),
         accumulate=config.accumulate,
+        originals=port.originals,
     )
 
 

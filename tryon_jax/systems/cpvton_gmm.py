@@ -41,6 +41,12 @@ class CPVTONGMM(nn.Module):
         "agnostic": ("head", "shape", "pose"),
         "warp": ("cloth", "warped_cloth", "worn", "warped_lattice", "overlay", "person"),
     }
+    dressing = system.Dressing(
+        garment="cloth",
+        pictures=("warped_cloth", "warped_mask"),
+        strip=("cloth", "cloth_mask", "person", "parse", "warped_cloth", "warped_mask"),
+        sheets={"grid": "warped_cloth"},
+    )
     directions = {}  # noqa: RUF012
     multiple = 0
     scores = {  # noqa: RUF012

@@ -59,6 +59,12 @@ class CPVTONTOM(nn.Module):
         "agnostic": ("reserved", "shape", "pose"),
         "try_on": (*SHOWN, "composition", "rendered", "try_on"),
     }
+    dressing = system.Dressing(
+        garment="cloth",
+        pictures=("try_on", "warped_cloth", "warped_mask"),
+        strip=(*SHOWN, "try_on"),
+        sheets={"grid": "try_on"},
+    )
     directions = {}  # noqa: RUF012
     multiple = 0
     scores = {  # noqa: RUF012

@@ -25,6 +25,7 @@ from tryon_jax.networks.patchgan import PatchGAN, PixelGAN
 from tryon_jax.networks.resnet_generator import ResnetGenerator
 from tryon_jax.networks.unet import UNet
 from tryon_jax.pool import ImagePool
+from tryon_jax.port import cyclegan as port
 
 GENERATORS = {
     "resnet_9blocks": partial(ResnetGenerator, blocks=9),
@@ -169,6 +170,7 @@ def make(config: ConfigDict) -> system.System:
         weights=config.weights.to_dict(),
         averaging=system.Averaging(config.ema.decay, round(config.ema.start * config.steps)),
         accumulate=config.accumulate,
+        originals=port.originals,
     )
 
 

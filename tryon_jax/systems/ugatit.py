@@ -26,6 +26,7 @@ from tryon_jax.layers.init import kernel_init
 from tryon_jax.layers.norms import LIN, AdaLIN, instance_norm
 from tryon_jax.layers.precision import full
 from tryon_jax.layers.remat import run
+from tryon_jax.port import ugatit as port
 
 
 class Translation(NamedTuple):
@@ -277,4 +278,5 @@ def make(config: ConfigDict) -> system.System:
         weights=config.weights.to_dict(),
         averaging=system.Averaging(config.ema.decay, round(config.ema.start * config.steps)),
         accumulate=config.accumulate,
+        originals=port.originals,
     )

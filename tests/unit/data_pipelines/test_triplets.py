@@ -221,6 +221,8 @@ class TestItem:
     def test_by_name(self, root):
         pipeline = triplets.browse(world.config(root))
         assert pipeline.cloths() == [f"imgs_test/5/{n}_5.png" for n in (11, 12, 13)]
+        assert pipeline.persons() == [f"imgs_test/1/{n}_1.png" for n in (11, 12, 13)]
+        assert pipeline.names("same") == [f"{n}_1+{n}_5" for n in (11, 12, 13)]
         for cloth in pipeline.cloths():
             made = pipeline.item(person="12_1", cloth=cloth)
             assert [world.number_of(made[key][0]) for key in ("person", "worn")] == [12, 112]
@@ -318,8 +320,23 @@ class TestDolls:
         shown = pipeline.fixed("train", 3)
         for key in triplets.KEYS:
             np.testing.assert_array_equal(made[key][0], shown[key][1])
-        with pytest.raises(FileNotFoundError, match=r"there is no doll me\.jpg"):
+        assert pipeline.persons() == pipeline.cloths()
+        assert pipeline.names("other")[2] == "doll_1000002+doll_1000000"
+        with pytest.raises(FileNotFoundError, match=r"there is no me\.jpg: looked for /.*/me\.jpg"):
             pipeline.item(person="me.jpg", cloth="doll_2")
+
+    def test_photographs_beside_dolls(self, config, tmp_path):
+        for number, name in ((77, "image/a_0.png"), (177, "cloth/a_1.png"), (178, "shirt.png")):
+            world.save(tmp_path / name, number, height=100, width=80)
+        pipeline, shirt = triplets.browse(config), str(tmp_path / "shirt.png")
+        made = pipeline.item(person=str(tmp_path / "image" / "a_0.png"), cloth=shirt)
+        assert [world.number_of(made[key][0]) for key in triplets.KEYS] == [77, 177, 178]
+        assert made["person"].shape == (1, 64, 48, 3)
+        made = pipeline.item(person="doll_1", cloth=shirt, worn=shirt)
+        np.testing.assert_array_equal(made["person"][0], pipeline.fixed("train", 2)["person"][1])
+        assert [world.number_of(made[key][0]) for key in ("worn", "other")] == [178, 178]
+        with pytest.raises(FileNotFoundError, match=r"shirt.png wears, .* by --worn=PICTURE"):
+            pipeline.item(person=shirt, cloth="doll_1")
 
     def test_exported(self, tmp_path):
         look = export.Look(height=64, width=48, style="photo", seed=0)

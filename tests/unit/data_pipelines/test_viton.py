@@ -174,6 +174,7 @@ def test_browsing_needs_no_lists(config, root):
     (root / "test" / "cloth" / ".DS_Store").touch()
     wardrobe = viton.browse(config)
     assert wardrobe.cloths() == ["000011_1.jpg", "000012_1.jpg", "000013_1.jpg"]
+    assert wardrobe.persons() == ["000011_0.jpg", "000012_0.jpg", "000013_0.jpg"]
     for name in wardrobe.cloths():
         assert wardrobe.item(person="000011_0", cloth=name)["pose"].shape == (1, 64, 48, 18)
 
@@ -339,6 +340,7 @@ class TestDolls:
         made = pipeline.item(person="doll_1000001", cloth=str(path))
         (test,) = pipeline.held_out("same", batch_size=3)
         assert pipeline.cloths() == ["doll_1000000", "doll_1000001", "doll_1000002"]
+        assert pipeline.persons() == pipeline.cloths()
         np.testing.assert_array_equal(made["person"][0], test.batch["person"][1])
         np.testing.assert_array_equal(made["cloth"][0], ops.normalise(np.asarray(Image.open(path))))
         made = pipeline.item(

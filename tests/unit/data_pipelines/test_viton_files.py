@@ -28,6 +28,14 @@ def test_pairs_are_read_past_blanks(tmp_path):
     assert found.pairs[1].name == "b_0+c_1"
 
 
+def test_a_third_name_is_the_cloth_worn(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_text("a b\na c w\n")
+    found = viton_files.read_pairs(path, columns=(2, 3))
+    assert found == ([Pair("a", "b"), Pair("a", "c", "w")], [])
+    assert "correct line 2 (a c w)" in viton_files.read_pairs(path).errors[0]
+
+
 def test_wrong_lines_are_named(tmp_path):
     path = tmp_path / "list.txt"
     path.write_text("a b\nc\nd e f\n")
