@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import jax
 import numpy as np
 
 from tryon_jax.files import write_atomic
+from tryon_jax.metrics import lpips
 from tryon_jax.metrics.pairs import PAIRWISE
 from tryon_jax.setup import UsageError, pipeline
 from tryon_jax.weights import Trained, trained
@@ -25,6 +26,7 @@ from tryon_jax.weights import Trained, trained
 PAIRS = ("same", "other")
 ALL = "all"  # the subset of every item
 
+Metrics = dict[str, Callable[[jax.Array, jax.Array], jax.Array]]  # by name; trees with weights
 Table = dict[str, dict[str, dict[str, float]]]  # pairs, subset, score to its mean
 
 
@@ -77,11 +79,12 @@ def scored(run: Trained, data: Any) -> Table:
       Pairs to subset to score to number, `n` among them; without what has no truth.
     """
     table: Table = {}
+    metrics = _metrics(run)
     for pairs in PAIRS:
         if not data.counts[f"test_{pairs}"]:
             continue
         numbers: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-        for subsets, scores in _items(run, data, pairs):
+        for subsets, scores in _items(run, data, metrics, pairs=pairs):
             for subset in sorted({ALL, *subsets}):
                 for name, value in scores.items():
                     numbers[subset][name].append(value)
@@ -105,21 +108,35 @@ def text(table: Table) -> str:
     return "\n".join(lines)
 
 
+def _metrics(run: Trained) -> Metrics:
+    """The metrics that the run's scores name; says which of them cannot be had."""
+    names = {metric for metric, _, _ in run.system.scores.values()}
+    found: Metrics = {
+        name: jax.tree_util.Partial(PAIRWISE[name]) for name in sorted(names & set(PAIRWISE))
+    }
+    if "lpips" in names:
+        try:
+            found["lpips"] = lpips.load("alex")
+        except FileNotFoundError as error:
+            print(f"without LPIPS: {error}")
+    return found
+
+
 def _items(
-    run: Trained, data: Any, pairs: str
+    run: Trained, data: Any, metrics: Metrics, *, pairs: str
 ) -> Iterator[tuple[frozenset[str], Mapping[str, float]]]:
     """Subsets and scores of every item."""
 
     @jax.jit
-    def measure(state, batch):
+    def measure(state, batch, metrics):
         made = run.system.sample(state, batch)
         return {
-            name: PAIRWISE[metric](made[key], made[truth])
+            name: metrics[metric](made[key], made[truth])
             for name, (metric, key, truth) in run.system.scores.items()
-            if key in made and truth in made
+            if metric in metrics and key in made and truth in made
         }
 
     for held in data.held_out(pairs, batch_size=run.config.batch_size):
-        measured = {k: np.asarray(v) for k, v in measure(run.state, held.batch).items()}
+        measured = {k: np.asarray(v) for k, v in measure(run.state, held.batch, metrics).items()}
         for i, subsets in enumerate(held.subsets if measured else ()):
             yield subsets, {name: float(values[i]) for name, values in measured.items()}

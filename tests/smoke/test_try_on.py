@@ -13,6 +13,7 @@ from data_pipelines import viton, viton_dolls
 from data_pipelines.prepare import DataError
 from tests.smoke.runs import changed, picture, rows, run, smoke
 from tryon_jax import evaluate, outputs, prewarp, try_on, weights
+from tryon_jax.metrics import lpips
 from tryon_jax.metrics.pairs import ssim
 from tryon_jax.setup import UsageError
 from tryon_jax.train import DONE
@@ -224,6 +225,12 @@ class TestEvaluate:
                 shown = dict(zip(lines[0][2:], map(float, line[2:]), strict=True))
                 assert shown == pytest.approx(scores, abs=1e-4)
 
+    def test_without_the_package_lpips_is_left_out(self, staged, restored, monkeypatch, capsys):
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+        found = evaluate._metrics(restored(staged))
+        assert set(found) == {"iou", "l1", "ssim"}
+        assert "without LPIPS: the weights of alexnet are in the package" in capsys.readouterr().out
+
     def test_a_run_without_truths_is_refused(self, staged, restored, monkeypatch):
         whole = restored(staged)
         translation = whole._replace(system=whole.system._replace(scores={}))
@@ -252,6 +259,7 @@ def direct_scores(network, pairs):
     """Means by subset from pictures, in NumPy where that is short."""
     data = viton.load(network.config)
     sample, items, subsets = jax.jit(network.system.sample), [], []
+    judge = lpips.load("alex")
     for held in data.held_out(pairs, batch_size=2):
         made = {key: np.asarray(x) for key, x in sample(network.state, held.batch).items()}
         mask, truth = made["warped_mask"] > 0, made["truth_mask"] > 0
@@ -262,6 +270,8 @@ def direct_scores(network, pairs):
             "try_on_l1": np.abs(made["try_on"] - made["truth"]).mean(axes),
             "copy_ssim": ssim(made["person"], made["truth"]),
             "try_on_ssim": ssim(made["try_on"], made["truth"]),
+            "copy_lpips": judge(made["person"], made["truth"]),
+            "try_on_lpips": judge(made["try_on"], made["truth"]),
         }
         items += [{k: float(v[i]) for k, v in scores.items()} for i in range(len(held.names))]
         subsets += [{"all", *found} for found in held.subsets]

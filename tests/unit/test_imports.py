@@ -34,7 +34,7 @@ BELOW = {
     "modes": "run services metrics port step data",
     "run": "services port step",
     "services": "step",
-    "metrics": "networks layers",
+    "metrics": "networks port layers",
     "port": "",
     "systems": "step port networks parts layers",
     "step": "parts layers",

@@ -1,7 +1,8 @@
 """VGG as a judge of pictures: feature maps on five scales, and how far apart two pictures' are.
 
 Source: Simonyan and Zisserman 2015, table 1, columns D (16) and E (19); the loss is that of
-CP-VTON (Wang et al. 2018, section 3.3), whose pictures enter as they are, in [-1, 1].
+CP-VTON (Wang et al. 2018, section 3.3), whose pictures enter as they are, in [-1, 1]. Other judges
+see them through `imagenet`, as the networks were trained.
 """
 
 from __future__ import annotations
@@ -15,28 +16,35 @@ from flax import linen as nn
 from tryon_jax import losses
 from tryon_jax.layers.conv import Conv
 
-CONVS = {16: (2, 2, 3, 3, 1), 19: (2, 2, 4, 4, 1)}  # per block; of the fifth only the first
+CONVS = {16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}  # per block
 WIDTHS = (64, 128, 256, 512, 512)
 SMALLEST = 16  # pixels, that four halvings leave one
 WEIGHTS = {"relu1_1": 1 / 32, "relu2_1": 1 / 16, "relu3_1": 1 / 8, "relu4_1": 1 / 4, "relu5_1": 1.0}
+SHIFT = (-0.030, -0.088, -0.188)  # ImageNet's mean (0.485, 0.456, 0.406), seen from [-1, 1]
+SCALE = (0.458, 0.448, 0.450)  # ImageNet's deviation (0.229, 0.224, 0.225), seen from [-1, 1]
 
 
 class VGG(nn.Module):
-    """The convolutions of VGG up to relu5_1; 19 has 12 944 960 parameters, 16 has 9 995 072."""
+    """The convolutions of VGG up to the last of `taps`, the maps that it gives, in their order.
+
+    Up to relu5_1, 19 has 12 944 960 parameters, 16 has 9 995 072; up to relu5_3, 16 has 14 714 688.
+    """
 
     depth: int = 19
+    taps: tuple[str, ...] = tuple(WEIGHTS)
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array) -> dict[str, jax.Array]:
-        """Maps pictures [N, H, W, 3] to the first map of each block, behind its ReLU.
+        """Maps pictures [N, H, W, 3] to the taps, each behind its ReLU.
 
         Returns:
-          relu1_1 ... relu5_1 by name: [N, H / s, W / s, C] in `dtype`, s = 1, 2, 4, 8, 16, rounded
-          down at each halving.
+          relu1_1 ... by name, block and convolution in it: [N, H / s, W / s, C] in `dtype`, s = 1,
+          2, 4, 8, 16, rounded down at each halving.
 
         Raises:
-          ValueError: if the depth is unknown or the pictures are too small to be halved four times.
+          ValueError: if the depth or a tap is unknown, or the pictures are too small to be halved
+            four times.
         """
         if self.depth not in CONVS:
             depths = ", ".join(map(str, CONVS))
@@ -46,15 +54,23 @@ class VGG(nn.Module):
                 f"VGG halves pictures four times, got {x.shape[1]} x {x.shape[2]}; "
                 f"use {SMALLEST} pixels or more"
             )
+        names = [f"{b}_{i}" for b, n in enumerate(CONVS[self.depth], 1) for i in range(1, n + 1)]
+        if strange := [tap for tap in self.taps if tap.removeprefix("relu") not in names]:
+            raise ValueError(
+                f"VGG{self.depth} has no {', '.join(strange)}; it ends at relu{names[-1]}"
+            )
         features = {}
-        for block, (count, width) in enumerate(zip(CONVS[self.depth], WIDTHS, strict=True), 1):
-            x = x if block == 1 else max_pool2(x)
-            for i in range(1, count + 1):
-                conv = Conv(width, 3, padding=1, dtype=self.dtype, name=f"conv{block}_{i}")
-                x = nn.relu(conv(x))
-                if i == 1:
-                    features[f"relu{block}_1"] = x
-        return features
+        for name in names[: 1 + names.index(self.taps[-1].removeprefix("relu"))]:
+            block, i = map(int, name.split("_"))
+            x = max_pool2(x) if block > 1 and i == 1 else x
+            conv = Conv(WIDTHS[block - 1], 3, padding=1, dtype=self.dtype, name=f"conv{name}")
+            x = features[f"relu{name}"] = nn.relu(conv(x))
+        return {tap: features[tap] for tap in self.taps}
+
+
+def imagenet(x: jax.Array) -> jax.Array:
+    """Pictures [N, H, W, 3] in [-1, 1] as networks trained on ImageNet know them."""
+    return (x - jnp.asarray(SHIFT, x.dtype)) / jnp.asarray(SCALE, x.dtype)
 
 
 def perceptual(

@@ -19,13 +19,14 @@ CONVS = {16: (2, 2, 3, 3, 1), 19: (2, 2, 4, 4, 1)}  # per block; of the fifth on
 URL_19 = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 
 
-def load(source: str | Path, *, depth: int) -> dict[str, Any]:
+def load(source: str | Path, *, depth: int, fifth: int = 1) -> dict[str, Any]:
     """Variables of a `networks.vgg.VGG` of this depth; later layers of the file are passed over.
 
     Args:
       source: a torchvision state dict, `vgg16-*.pth` or `vgg19-*.pth`, or the package's file; ""
         is what `find` finds.
       depth: 16 | 19.
+      fifth: convolutions of the fifth block that the network has.
 
     Raises:
       FileNotFoundError: if there is no such file, or none without a source.
@@ -33,12 +34,12 @@ def load(source: str | Path, *, depth: int) -> dict[str, Any]:
     """
     path = find(source, depth=depth)
     if path.suffix != ".ckpt":
-        return vgg(torch_file.read(path), depth=depth)
+        return vgg(torch_file.read(path), depth=depth, fifth=fifth)
     layers = pickled.read(path)[f"VGG{depth}_0"]
-    return {"params": {name: layers[f"Conv_{i}"] for i, name in enumerate(_names(depth))}}
+    return {"params": {name: layers[f"Conv_{i}"] for i, name in enumerate(_names(depth, fifth))}}
 
 
-def vgg(state_dict: Mapping[str, np.ndarray], *, depth: int) -> dict[str, Any]:
+def vgg(state_dict: Mapping[str, np.ndarray], *, depth: int, fifth: int = 1) -> dict[str, Any]:
     """Variables of a `networks.vgg.VGG` from torchvision's names; later layers are passed over.
 
     Raises:
@@ -46,7 +47,7 @@ def vgg(state_dict: Mapping[str, np.ndarray], *, depth: int) -> dict[str, Any]:
     """
     rules: dict[str, tuple[str, to.Layout]] = {}
     index = 0  # torchvision's place in `features`: convolution, ReLU, and a pool behind each block
-    for name in _names(depth):
+    for name in _names(depth, fifth):
         if index and name.endswith("_1"):
             index += 1
         rules[f"features.{index}.weight"] = (f"params/{name}/kernel", to.conv)
@@ -75,5 +76,6 @@ def find(source: str | Path, *, depth: int) -> Path:
     return packaged("vgg16")
 
 
-def _names(depth: int) -> list[str]:
-    return [f"conv{k}_{i}" for k, n in enumerate(CONVS[depth], 1) for i in range(1, n + 1)]
+def _names(depth: int, fifth: int) -> list[str]:
+    counts = (*CONVS[depth][:4], fifth)
+    return [f"conv{k}_{i}" for k, n in enumerate(counts, 1) for i in range(1, n + 1)]

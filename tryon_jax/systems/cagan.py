@@ -95,6 +95,9 @@ class CAGAN(nn.Module):
         "copy_l1": ("l1", "person", "truth"),
         "paste_l1": ("l1", "paste", "truth"),
         "try_on_l1": ("l1", "try_on", "truth"),
+        "copy_lpips": ("lpips", "person", "truth"),
+        "paste_lpips": ("lpips", "paste", "truth"),
+        "try_on_lpips": ("lpips", "try_on", "truth"),
     }
 
     @property

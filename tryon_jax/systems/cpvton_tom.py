@@ -67,6 +67,8 @@ class CPVTONTOM(nn.Module):
         "try_on_ssim": ("ssim", "try_on", "truth"),
         "copy_l1": ("l1", "person", "truth"),
         "try_on_l1": ("l1", "try_on", "truth"),
+        "copy_lpips": ("lpips", "person", "truth"),
+        "try_on_lpips": ("lpips", "try_on", "truth"),
     }
 
     @property
