@@ -24,7 +24,7 @@ from absl import app, flags
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from tryon_jax.metrics import fid  # noqa: E402
+from tryon_jax.metrics import fid
 
 BATCH = 50
 
