@@ -66,17 +66,53 @@ def read(path: str | Path, *, key: str = "") -> dict[str, np.ndarray]:
       ValueError: if it is not a PyTorch file, is cut short, holds no tensors, or several state
         dicts and `key` is none of them.
     """
+
+    def chosen(root: Any, path: Path) -> dict[str, dict[str, _Tensor]]:
+        return {"": _state_dict(root, key, path)}
+
+    return _read(path, chosen)[""]
+
+
+def read_all(path: str | Path) -> dict[str, dict[str, np.ndarray]]:
+    """Every state dict of a file that holds several, by its key; as `read` reads one.
+
+    Raises:
+      FileNotFoundError: if there is no such file.
+      RefusedError: if the file names anything but tensors, plain containers and numbers.
+      ValueError: if it is not a PyTorch file, is cut short, or holds no state dict under a name.
+    """
+
+    def each(root: Any, path: Path) -> dict[str, dict[str, _Tensor]]:
+        named = root.items() if isinstance(root, dict) else ()
+        found = {str(key): tensors for key, value in named if (tensors := _tensors(value))}
+        if not found:
+            raise ValueError(f"{path} holds no state dicts under names; is it one network alone?")
+        return found
+
+    return _read(path, each)
+
+
+def _read(
+    path: str | Path, choose: Callable[[Any, Path], dict[str, dict[str, _Tensor]]]
+) -> dict[str, dict[str, np.ndarray]]:
     path = existing(path)
     with path.open("rb") as file:
         try:
             root, fetch = _zipped(file, path) if zipfile.is_zipfile(file) else _legacy(file, path)
-            tensors = _state_dict(root, key, path)
-            arrays = {name: _array(tensor, fetch, path) for name, tensor in tensors.items()}
+            arrays = {
+                key: {name: _array(tensor, fetch, path) for name, tensor in tensors.items()}
+                for key, tensors in choose(root, path).items()
+            }
         except DAMAGE as error:
             raise _damaged(path, str(error)) from error
-    if all(name.startswith("module.") for name in arrays):
-        return {name.removeprefix("module."): array for name, array in arrays.items()}
-    return arrays
+    return {key: _plain(tensors) for key, tensors in arrays.items()}
+
+
+def _plain(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Without the prefix of a data-parallel network."""
+    if all(name.startswith("module.") for name in tensors):
+        return {name.removeprefix("module."): array for name, array in tensors.items()}
+    return tensors
 
 
 class _Storage(NamedTuple):
