@@ -36,11 +36,24 @@ def get_config() -> ConfigDict:
     config.data.test_a = "testA"
     config.data.test_b = "testB"
     config.data.paired = False  # True: item i of A with item i of B; False: independent draws
-    config.data.preprocess = "resize_and_crop"  # | crop | scale_width | scale_width_and_crop | none
+    # | crop | scale_width | scale_width_and_crop | resized_crop | none
+    config.data.preprocess = "resize_and_crop"
+    config.data.crop_probability = 0.2  # resized_crop: share of pictures that are cropped at random
     config.data.enlarge = 30  # resize to image_size + enlarge pixels before the random crop
     config.data.flip = True  # mirror left-right with probability 1/2
     config.data.interpolation = "bilinear"  # | bicubic; PIL's antialiased filters, as the originals
     config.data.dolls = 400  # built-in paper dolls per training domain
+    # none | soft (a mask's grey is how sure it is of the foreground) | hard (cut at one half):
+    # masks of the training pictures from the folders trainA_mask and trainB_mask beside them
+    config.data.masks = "none"
+    # what may change is narrowed by the masks in trainA_fix, trainB_fix (no mouth, no glasses' rim)
+    config.data.fix_folders = False
+    config.data.blur = False  # add pictures whose edges are blurred, another draw of the same ones
+    # rgb | hsv | hsl: one of both pictures takes the other's colours, by these channels; none
+    config.data.match = "none"
+    config.data.match_probability = 0.5  # that it is B that takes A's; else A takes B's
+    config.data.match_ratio = 1.0  # how far it goes, [0, 1]
+    config.data.match_blend = "image"  # what the ratio mixes: pictures | cdf: cumulative histograms
 
     config.optim = ConfigDict()
     config.optim.lr = 1e-4  # Adam's step size before the schedule
@@ -60,6 +73,8 @@ def get_config() -> ConfigDict:
     config.report.scalars = 100  # steps between two rows of numbers (means since the last row)
     config.report.pictures = 1000  # steps between two picture grids; also shown at 0, 10 and 100
     config.report.count = 5  # training items and test items in a grid
+    # steps between two scores (FID) of the run itself: not there yet, anything but 0 is refused
+    config.report.metrics = 0
 
     config.checkpoint = ConfigDict()
     config.checkpoint.steps = 5000  # steps between two saves

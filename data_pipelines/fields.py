@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ml_collections import ConfigDict
 
-from data_pipelines import ops, prepare
+from data_pipelines import histogram, masks, ops, prepare
 
 MAX_DOLLS = 1_000_000  # per domain
 
@@ -26,6 +26,7 @@ def recipe(config: ConfigDict) -> ops.Recipe:
         load_size=config.image_size + config.data.enlarge,
         interpolation=config.data.interpolation,
         flip=config.data.flip,
+        crop_probability=config.data.crop_probability,
     )
 
 
@@ -57,7 +58,8 @@ def wrong(config: ConfigDict) -> list[str]:
         ),
         (config.seed >= 0, f"seed={config.seed} must be 0 or more: set --config.seed"),
     ]
-    return [message for right, message in rules if not right] + _wrong_sizes(config)
+    found = [message for right, message in rules if not right]
+    return found + _wrong_sizes(config) + _wrong_options(config, origin)
 
 
 def choice(field: str, value: str, choices: Iterable[str]) -> str:
@@ -89,4 +91,31 @@ def _wrong_sizes(config: ConfigDict) -> list[str]:
             "set another --config.image_size or --config.data.preprocess=resize_and_crop",
         ),
     ]
+    return [message for right, message in rules if not right]
+
+
+def _wrong_options(config: ConfigDict, origin: str) -> list[str]:
+    """Of masks, histograms and crops by chance."""
+    data = config.data
+    modes = ("none", *histogram.MODES)
+    rules = [
+        (data.masks in masks.EDGES, choice("masks", data.masks, masks.EDGES)),
+        (data.match in modes, choice("match", data.match, modes)),
+        (
+            data.match_blend in histogram.BLENDS,
+            choice("match_blend", data.match_blend, histogram.BLENDS),
+        ),
+        (
+            data.masks == "none" or origin in ("folder", "dolls"),
+            f"data.masks={data.masks} reads files beside the pictures, a TFDS set has none: "
+            "use a folder, or --config.data.masks=none",
+        ),
+        (
+            not data.fix_folders or (data.masks != "none" and origin == "folder"),
+            "data.fix_folders=True needs a folder of pictures and --config.data.masks=soft or hard",
+        ),
+    ]
+    for name in ("crop_probability", "match_probability", "match_ratio"):
+        message = f"data.{name}={data[name]} must be in [0, 1]: set --config.data.{name}"
+        rules.append((0 <= data[name] <= 1, message))
     return [message for right, message in rules if not right]

@@ -14,9 +14,10 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-MODES = ("resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "none")
+MODES = ("resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "resized_crop", "none")
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
-CROPPING = ("resize_and_crop", "crop", "scale_width_and_crop")
+CROPPING = ("resize_and_crop", "crop", "scale_width_and_crop", "resized_crop")
+CROP_AREA = 0.748  # resized_crop: smallest share of a picture, as the enhanced U-GAT-IT has it
 _ORIENTATION = 0x0112  # EXIF tag; values 5 to 8 exchange width and height
 
 
@@ -32,6 +33,7 @@ class Recipe(NamedTuple):
     load_size: int  # side (or width) before the crop
     interpolation: str  # one of FILTERS
     flip: bool  # mirror half of the pictures
+    crop_probability: float = 0.0  # of resized_crop: how many of the pictures are cropped first
 
 
 def decode(file: BinaryIO) -> np.ndarray:
@@ -97,6 +99,9 @@ def scaled_size(width: int, height: int, *, recipe: Recipe) -> tuple[int, int]:
         if width == recipe.load_size and height >= recipe.image_size:
             return width, height
         return recipe.load_size, int(max(recipe.load_size * height / width, recipe.image_size))
+    if recipe.mode == "resized_crop":  # the shorter side becomes image_size
+        size, short = recipe.image_size, min(width, height)
+        return int(size * width / short), int(size * height / short)
     if recipe.mode == "none":
         return round(width / 4) * 4, round(height / 4) * 4
     return width, height
@@ -141,10 +146,10 @@ def normalise(image: np.ndarray) -> np.ndarray:
     return (image.astype(np.float32) / 255 - 0.5) / 0.5
 
 
-def words(seed: int, position: int, *, domain: int) -> tuple[int, int, int]:
-    """Three random 32-bit words of one position of one domain, the same on every machine."""
-    state = np.random.SeedSequence((seed, domain, position)).generate_state(3)
-    return int(state[0]), int(state[1]), int(state[2])
+def words(seed: int, position: int, *, domain: int, count: int = 3) -> tuple[int, ...]:
+    """Random 32-bit words of one position of one domain, the same on every machine."""
+    state = np.random.SeedSequence((seed, domain, position)).generate_state(count)
+    return tuple(int(word) for word in state)
 
 
 def fits(width: int, height: int, *, recipe: Recipe) -> bool:
@@ -155,13 +160,13 @@ def fits(width: int, height: int, *, recipe: Recipe) -> bool:
     return scaled == (recipe.image_size, recipe.image_size)
 
 
-def augment(image: np.ndarray, *, recipe: Recipe, draws: tuple[int, int, int]) -> np.ndarray:
+def augment(image: np.ndarray, *, recipe: Recipe, draws: tuple[int, ...]) -> np.ndarray:
     """A training picture: scaled, cropped at a random place, mirrored or not, in [-1, 1].
 
     Args:
       image: uint8 [h, w, 3].
       recipe: what to do.
-      draws: 32-bit words that choose row, column and mirroring (`words`).
+      draws: as `place` takes them.
 
     Returns:
       float32 [image_size, image_size, 3] in [-1, 1].
@@ -169,15 +174,47 @@ def augment(image: np.ndarray, *, recipe: Recipe, draws: tuple[int, int, int]) -
     Raises:
       ValueError: if the picture does not come out as image_size x image_size (`fits`).
     """
+    return normalise(place(image, recipe=recipe, draws=draws))
+
+
+def place(image: np.ndarray, *, recipe: Recipe, draws: tuple[int, ...]) -> np.ndarray:
+    """A picture or its mask, scaled, cropped and mirrored; equal draws give equal places.
+
+    Args:
+      image: uint8 [h, w, C], C 1 or 3.
+      recipe: what to do.
+      draws: 32-bit words that choose row, column and mirroring, and for `resized_crop` whether and
+        how much is cropped (`words`).
+
+    Returns:
+      uint8 [image_size, image_size, C].
+
+    Raises:
+      ValueError: if it does not come out as image_size x image_size (`fits`).
+    """
     if not fits(image.shape[1], image.shape[0], recipe=recipe):
         raise ValueError(misfit(image.shape[1], image.shape[0], recipe=recipe))
+    if recipe.mode == "resized_crop" and draws[3] < recipe.crop_probability * 2**32:
+        image = _part(image, draws)
     image, size = scale(image, recipe=recipe), recipe.image_size
+    image = _random_crop(image, draws, size=size)
+    return flip(image) if recipe.flip and draws[2] >> 31 else image
+
+
+def _part(image: np.ndarray, draws: tuple[int, ...]) -> np.ndarray:
+    """A square of the picture, of an area drawn evenly from [CROP_AREA, 1] of it."""
+    height, width = image.shape[:2]
+    share = CROP_AREA + (1 - CROP_AREA) * draws[4] / 2**32
+    side = round((share * height * width) ** 0.5)
+    return _random_crop(image, draws, size=min(side, height, width))
+
+
+def _random_crop(image: np.ndarray, draws: tuple[int, ...], *, size: int) -> np.ndarray:
     row, col = (
         (word * (length - size + 1)) >> 32
         for word, length in zip(draws, image.shape[:2], strict=False)
     )
-    image = crop(image, row=row, col=col, size=size)
-    return normalise(flip(image) if recipe.flip and draws[2] >> 31 else image)
+    return crop(image, row=row, col=col, size=size)
 
 
 def misfit(width: int, height: int, *, recipe: Recipe) -> str:

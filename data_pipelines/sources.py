@@ -97,7 +97,7 @@ class Dolls:
 
     def __init__(self, count: int, *, first: int, style: str, size: int):
         """Dolls `first` to `first + count - 1` of the built-in world, `size` pixels a side."""
-        self._first, self._style, self._size = first, style, size
+        self.first, self.size, self._style = first, size, style
         self._drawn: dict[int, np.ndarray] = {}
         self.names = [f"doll {first + index} ({style})" for index in range(count)]
 
@@ -108,7 +108,7 @@ class Dolls:
         if index not in self._drawn:
             # one world for all runs: the seed of a run changes the order, not the dolls
             self._drawn[index] = dolls.draw(
-                self._first + index, seed=0, style=self._style, size=self._size
+                self.first + index, seed=0, style=self._style, size=self.size
             )
         return self._drawn[index]
 

@@ -5,6 +5,13 @@ Keys of a batch, all float32 [B, S, S, 3] in [-1, 1], RGB, S = config.image_size
   real_a    pictures of the source domain
   real_b    pictures of the target domain; with `data.paired` the partners of real_a
 
+With `data.masks`, float32 [B, S, S, 1] in [0, 1], 1 in the foreground of real_a and real_b:
+
+  mask_a, mask_b            how much of a pixel is foreground
+  fix_mask_a, fix_mask_b    the same without a rim: what may change
+
+With `data.blur`, other draws of the training pictures, their edges blurred: blur_a, blur_b.
+
 Training pictures are scaled, cropped and mirrored at random (`ops.augment`), each domain in its own
 shuffled order and with its own epochs, so that their numbers may differ. A pair shares its crop and
 its mirroring. Fixed pictures, for grids, are resized to S x S and nothing else.
@@ -18,13 +25,19 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from ml_collections import ConfigDict
 
-from data_pipelines import fields, ops, prepare, sources, stream
+from data_pipelines import fields, masks, ops, prepare, sources, stream
+from data_pipelines.blur_edges import blur_edges
+from data_pipelines.unpaired_examples import Item, Maker, maker
 
 KEYS = ("real_a", "real_b")
 SPLITS = ("train", "test")
 TEST_DOLLS = 16  # per domain
 _ORDER = 2  # salt: lane n draws its crops from n and its order from 2 + n
+_BLUR = 4  # salt: of the blurred pictures lane n draws crops from 4 + n and order from 6 + n
 _DOMAINS = ("train_a", "train_b", "test_a", "test_b")
+
+
+Layers = Mapping[str, Mapping[str, masks.Folder | masks.Dolls]]
 
 
 class Pipeline:
@@ -34,27 +47,30 @@ class Pipeline:
         self,
         found: dict[str, sources.Source],
         *,
-        recipe: ops.Recipe,
+        maker: Maker,
         batch_size: int,
-        seed: int,
         paired: bool,
         headline: str,
         report: prepare.Report | None,
+        layers: Layers,
+        blur: bool,
     ):
         """Args as attributes.
 
         Args:
           found: domain (`train_a`, `train_b`, `test_a`, `test_b`) -> its pictures.
-          recipe: how training pictures are made.
+          maker: how training pictures are made; its seed names their order, too.
           batch_size: pictures per step and domain over all processes.
-          seed: names the order and the augmentation.
           paired: item i of A belongs to item i of B.
           headline: where the pictures come from and how many there are, for people.
           report: of the check; None for dolls, which need none.
+          layers: training domain -> what lies over its pictures (`mask`, `fix`).
+          blur: add blurred pictures.
         """
         self.report = report
-        self._found, self._recipe, self._batch_size = found, recipe, batch_size
-        self._seed, self._paired, self._headline = seed, paired, headline
+        self._found, self._maker, self._batch_size = found, maker, batch_size
+        self._recipe, self._seed = maker.recipe, maker.seed
+        self._paired, self._headline, self._layers, self._blur = paired, headline, layers, blur
         self._skipped: dict[str, str] = {}
 
     @property
@@ -97,17 +113,16 @@ class Pipeline:
           process_count: processes that share a global batch; must divide batch_size.
 
         Returns:
-          Iterator of dicts (`KEYS`), float32 [batch_size / process_count, S, S, 3] in [-1, 1];
-          its `close()` ends its threads.
+          Iterator of dicts (`spec`), float32 [batch_size / process_count, S, S, 3] in [-1, 1],
+          masks [..., 1] in [0, 1]; its `close()` ends its threads.
 
         Raises:
           ValueError: if a number is out of its range.
           prepare.DataError: while iterating, if no picture of a domain can be read.
         """
-        shape = (self._recipe.image_size, self._recipe.image_size, 3)
         return stream.Batches(
             self._example(),
-            shapes=dict.fromkeys(KEYS, shape),
+            shapes={key: self._maker.shape(key) for key in self._maker.keys(blur=self._blur)},
             start_step=start_step,
             batch_size=self._batch_size,
             process_index=process_index,
@@ -143,29 +158,44 @@ class Pipeline:
         return ["ab"] if self._paired else ["a", "b"]
 
     def _example(self) -> Callable[[int], dict[str, np.ndarray]]:
-        orders = [self._order(number, lane) for number, lane in enumerate(self._lanes)]
+        orders = [self._order(lane, salt=number) for number, lane in enumerate(self._lanes)]
+        blurs = [self._order(domain, salt=_BLUR + n) for n, domain in enumerate("ab" * self._blur)]
 
         def example(position: int) -> dict[str, np.ndarray]:
-            made = {}
+            items, draws = {}, {}
             for number, (lane, order) in enumerate(zip(self._lanes, orders, strict=True)):
-                draws = ops.words(self._seed, position, domain=number)
-                for domain, image in zip(lane, order.at(position), strict=True):
-                    made[f"real_{domain}"] = ops.augment(image, recipe=self._recipe, draws=draws)
+                items |= zip(lane, order.at(position), strict=True)
+                draws |= dict.fromkeys(lane, self._maker.draws(position, domain=number))
+            made = {}
+            for domain, item in self._maker.alike(items, position).items():
+                made |= self._maker.arrays(item, domain, draws=draws[domain])
+            for number, order in enumerate(blurs):
+                (item,) = order.at(position)
+                words = self._maker.draws(position, domain=_BLUR + number)
+                image = ops.augment(blur_edges(item["real"]), recipe=self._recipe, draws=words)
+                made[f"blur_{'ab'[number]}"] = image
             return made
 
         return example
 
-    def _order(self, number: int, lane: str) -> stream.Shuffled[list[np.ndarray]]:
-        found = [self._found[f"train_{domain}"] for domain in lane]
-        names = [
-            " + ".join(parts) for parts in zip(*(source.names for source in found), strict=True)
-        ]
+    def _order(self, lane: str, *, salt: int) -> stream.Shuffled[list[Item]]:
+        domains = [f"train_{domain}" for domain in lane]
+        listed = [self._found[domain].names for domain in domains]
         return stream.Shuffled(
-            lambda index: [self._load(source, index) for source in found],
-            names=names,
-            seed=(self._seed, _ORDER + number),
+            lambda index: [self._item(domain, index) for domain in domains],
+            names=[" + ".join(parts) for parts in zip(*listed, strict=True)],
+            seed=(self._seed, _ORDER + salt),
             skipped=self._skipped,
         )
+
+    def _item(self, domain: str, index: int) -> Item:
+        """A training picture and what lies over it."""
+        item = {"real": self._load(self._found[domain], index)}
+        for name, layer in self._layers.get(domain, {}).items():
+            item[name] = layer.load(index)
+            if item[name].shape[:2] != item["real"].shape[:2]:
+                raise ValueError(f"its {name} is of another size than the picture")
+        return item
 
     def _load(self, source: sources.Source, index: int) -> np.ndarray:
         image = source.load(index)
@@ -203,8 +233,9 @@ class Pipeline:
 
 def spec(config: ConfigDict) -> dict[str, tuple[int, ...]]:
     """Shapes of a global batch, without reading anything."""
-    shape = (config.batch_size, config.image_size, config.image_size, 3)
-    return dict.fromkeys(KEYS, shape)
+    made = maker(config)
+    keys = made.keys(blur=config.data.blur)
+    return {key: (config.batch_size, *made.shape(key)) for key in keys}
 
 
 def load(config: ConfigDict) -> Pipeline:
@@ -220,9 +251,10 @@ def load(config: ConfigDict) -> Pipeline:
     recipe = fields.recipe(config)
     # with wrong fields the folders are looked through all the same: one message tells everything
     checked = recipe._replace(mode="resize_and_crop") if errors else recipe
-    found, report = {}, None
+    found, report, layers = {}, None, {}
     try:
         found, report = _find(config, recipe=checked)
+        layers, report = _layers(config, found, report)
         errors += report.errors if report else []
         if config.data.paired:
             errors += _unequal(found)
@@ -235,12 +267,13 @@ def load(config: ConfigDict) -> Pipeline:
         raise prepare.DataError("\n  - ".join(errors))
     return Pipeline(
         found,
-        recipe=recipe,
+        maker=maker(config),
         batch_size=config.batch_size,
-        seed=config.seed,
         paired=config.data.paired,
         headline=_headline(config, _counts(found)),
         report=report,
+        layers=layers,
+        blur=config.data.blur,
     )
 
 
@@ -294,6 +327,31 @@ def _dolls(config: ConfigDict) -> dict[str, sources.Source]:
             size=size,
         )
     return found
+
+
+def _layers(
+    config: ConfigDict, found: Mapping[str, sources.Source], report: prepare.Report | None
+) -> tuple[Layers, prepare.Report | None]:
+    """Masks of the training pictures, and the report with what is wrong with them."""
+    data, made = config.data, {}
+    if data.masks == "none":
+        return made, report
+    domains = [domain for domain in ("train_a", "train_b") if domain in found]
+    for domain in domains:
+        source = found[domain]
+        if isinstance(source, sources.Dolls):
+            made[domain] = {"mask": masks.Dolls(first=source.first, size=source.size)}
+        elif isinstance(source, sources.Folder):
+            kinds = ("mask", "fix") if data.fix_folders else ("mask",)
+            names = {"name": data[domain], "names": source.names}
+            made[domain] = {kind: masks.Folder(data.root, kind=kind, **names) for kind in kinds}
+    for kind in ("mask", "fix") if report else ():
+        folders = {key: layers[kind] for key, layers in made.items() if kind in layers}
+        looked = masks.check(folders, report.domains, edge=data.masks)
+        report = report._replace(
+            errors=report.errors + looked.errors, warnings=report.warnings + looked.warnings
+        )
+    return made, report
 
 
 def _unequal(found: dict[str, sources.Source]) -> list[str]:

@@ -15,18 +15,20 @@ import optax
 from tryon_jax.layers.precision import full
 
 Terms = Mapping[str, "jax.Array | Mapping[str, jax.Array]"]
+Weights = Mapping[str, float | Mapping[str, float]]  # by term, or by term and part
 
 
 def weighted(
-    terms: Terms, weights: Mapping[str, float], *, player: str
+    terms: Terms, weights: Weights, *, player: str
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """Sum of weight * term, and every term under its name.
 
-    A term may be a dict of parts (one per discriminator, say): its weight multiplies their sum.
+    A term may be a dict of parts (one per discriminator, say): its weight multiplies their sum, or
+    is a number for each part.
 
     Args:
       terms: unweighted losses by name.
-      weights: one number for each of these names.
+      weights: one number, or one for each part, for each of these names.
       player: prefix of the names.
 
     Returns:
@@ -46,11 +48,15 @@ def weighted(
     total = jnp.zeros((), jnp.float32)
     numbers = {}
     for name, term in terms.items():
+        weight, whole = weights[name], term
         if isinstance(term, Mapping):
             numbers |= {f"{player}_{name}_{part}": value for part, value in term.items()}
-            term = sum(term.values(), start=jnp.zeros((), jnp.float32))
-        numbers[f"{player}_{name}"] = term
-        total += weights[name] * term
+            whole = sum(term.values(), start=jnp.zeros((), jnp.float32))
+        numbers[f"{player}_{name}"] = whole
+        if isinstance(weight, Mapping):
+            total += sum(weight[part] * value for part, value in term.items())
+        else:
+            total += weight * whole
     numbers[f"{player}_total"] = total
     return total, numbers
 

@@ -36,7 +36,7 @@ def adam(
     Args:
       config: the fields `config.optim`.
       steps: length of the run, for the schedule.
-      bounds: parameters of these names are kept in [low, high] after each move.
+      bounds: parameters whose paths end so are kept in [low, high] after each move.
     """
     lr = schedule(config, steps=steps)
     chain = optax.chain(
@@ -52,14 +52,17 @@ def keep_within(bounds: Mapping[str, tuple[float, float]]) -> optax.GradientTran
     """Projection: shortens an update so that the moved parameter stays in its interval.
 
     Args:
-      bounds: last name of a parameter's path to its (low, high).
+      bounds: end of a parameter's path, such as `rho` or `norm_1/rho`, to its (low, high); of
+        several that fit the longest counts.
 
     Source: U-GAT-IT keeps every rho in [0, 1] after each step of the optimiser.
     """
 
     def update(updates, state, params=None):
         def project(path, change, value):
-            limits = bounds.get(path[-1].key)
+            whole = "/" + "/".join(str(part.key) for part in path)
+            ends = [end for end in bounds if whole.endswith(f"/{end}")]
+            limits = bounds[max(ends, key=len)] if ends else None
             return change if limits is None else jnp.clip(value + change, *limits) - value
 
         return jax.tree_util.tree_map_with_path(project, updates, params), state

@@ -123,6 +123,11 @@ def _check_fields(config: ConfigDict, mesh: Mesh) -> None:
         group, name = field.split(".")
         if config[group][name] < 1:
             raise ValueError(f"{field} must be 1 or more, got {config[group][name]}")
+    if config.report.metrics:
+        raise ValueError(
+            f"report.metrics={config.report.metrics}: a run cannot score itself (FID) yet; leave "
+            "it 0, and look at the grids"
+        )
     if not 0 <= config.ema.decay < 1:
         raise ValueError(f"ema.decay must be in [0, 1), got {config.ema.decay}")
     sharding.check_batch(config.batch_size, mesh=mesh, accumulate=config.accumulate)

@@ -1,9 +1,10 @@
 """Paper dolls: a seeded procedural set of dressed figures, the library's built-in data.
 
 `draw(index, seed=..., style=..., size=...)` gives the doll `index` of the set `seed`, as a "photo"
-or "drawn". A doll is a `Person`, an `Outfit` and a `Scene`, each from its own random stream, so
-that the same doll appears in both styles and at every size, on every machine. The makers (`body`,
-`head`, `hair`, `clothes`) turn them into parts in figure units, the painter paints them.
+or "drawn", `silhouette` where it is. A doll is a `Person`, an `Outfit` and a `Scene`, each from its
+own random stream, so that the same doll appears in both styles and at every size, on every machine.
+The makers (`body`, `head`, `hair`, `clothes`) turn them into parts in figure units, the painter
+paints them.
 
 For try-on, `doll` gives the record itself, `dressed` the same doll in another garment, `figure`
 its picture with parse map, keypoints and silhouette, `flat` a garment alone on white, `worn` the
@@ -23,7 +24,7 @@ from data_pipelines.dolls.points import Landmarks, landmarks
 from data_pipelines.dolls.shop import Flat, flat
 from data_pipelines.dolls.styles import STYLES, style_named
 from data_pipelines.dolls.subsets import subsets
-from data_pipelines.dolls.view import Figure, figure
+from data_pipelines.dolls.view import Figure, Frame, figure
 
 __all__ = [
     "STYLES",
@@ -39,6 +40,7 @@ __all__ = [
     "figure",
     "flat",
     "landmarks",
+    "silhouette",
     "subsets",
     "top_of",
     "worn",
@@ -72,3 +74,22 @@ def draw(index: int, *, seed: int, style: str, size: int) -> np.ndarray:
         width=size,
         noise=stream(index, seed, use=NOISE),
     )
+
+
+def silhouette(index: int, *, seed: int, size: int) -> np.ndarray:
+    """Where the doll of `draw` is, the same in both styles.
+
+    Args:
+      index: which doll, 0 or more.
+      seed: which set of dolls, 0 or more.
+      size: side of the picture in pixels, 16 or more.
+
+    Returns:
+      uint8 [size, size], 255 on the doll, else 0.
+
+    Raises:
+      ValueError: if an argument is out of its range.
+    """
+    shown = doll(index, seed, kind="any")
+    outlines = [part.outline for part in parts_of(shown.person, shown.outfit)]
+    return Frame(shown.scene, size, size).filled(outlines, [255] * len(outlines))

@@ -15,7 +15,7 @@ from tryon_jax.port import convert
 from tryon_jax.port import ugatit as port
 from tryon_jax.systems import ugatit
 
-KNOWN = ("units*", "gen_*", "dis_*", "step_*")
+KNOWN = ("units*", "gen_*", "dis_*", "step_*", "enh_*")  # the last: test_ugatit_enhanced.py
 
 
 def cases(*patterns):

@@ -24,6 +24,17 @@ def instance_norm(x: jax.Array) -> jax.Array:
     return _standardise(x, SPACE, ddof=0).astype(x.dtype)
 
 
+class InstanceNorm(nn.Module):
+    """Instance norm with a learned scale and shift per channel."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Normalises x [N, H, W, C]."""
+        scale = self.param("scale", nn.initializers.ones_init(), (x.shape[-1],))
+        bias = self.param("bias", nn.initializers.zeros_init(), (x.shape[-1],))
+        return (_standardise(x, SPACE, ddof=0) * scale + bias).astype(x.dtype)
+
+
 class BatchNorm(nn.Module):
     """Batch norm with PyTorch's running statistics (momentum 0.1, unbiased running variance).
 

@@ -3,15 +3,18 @@
 Source: Kim et al., "U-GAT-IT", ICLR 2020 (arXiv 1907.10830), in the arithmetic of the authors'
 PyTorch code. Domain a is the paper's source s, b its target t: `gen_ab` is G_{s->t}, `gen_ba` is
 G_{t->s}; `disc_ga` and `disc_la` are the global and the local D_s, `disc_gb` and `disc_lb` D_t;
-eta is the auxiliary classifier behind every `cam_logit`.
+eta is the auxiliary classifier behind every `cam_logit`. The options of enhanced-UGATIT
+(zheng-yuwei) are all off by default; docs/enhanced.md explains each.
 
-What flows through: `real_a`, `real_b` float32 [N, S, S, 3] in [-1, 1].
+What flows through: `real_a`, `real_b` float32 [N, S, S, 3] in [-1, 1]; where options ask for them
+`blur_a`, `blur_b` alike, and `mask_a`, `mask_b`, `fix_mask_a`, `fix_mask_b` [N, S, S, 1] in [0, 1],
+1 in the foreground of the real pictures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,147 +23,30 @@ from ml_collections import ConfigDict
 
 from tryon_jax import losses, optim, system
 from tryon_jax.heatmap import heatmap
-from tryon_jax.layers.cam import CAM
-from tryon_jax.layers.conv import Conv, upsample2
-from tryon_jax.layers.init import kernel_init
-from tryon_jax.layers.norms import LIN, AdaLIN, instance_norm
+from tryon_jax.layers.pooling import adaptive_average
 from tryon_jax.layers.precision import full
 from tryon_jax.layers.remat import run
+from tryon_jax.networks.ugatit_discriminator import FEWEST, Discriminator, Judgement
+from tryon_jax.networks.ugatit_generator import (
+    ATTENTION_INPUTS,
+    UPSAMPLINGS,
+    VARIANTS,
+    Generator,
+    Translation,
+)
 from tryon_jax.port import ugatit as port
 
-
-class Translation(NamedTuple):
-    """A generator's image [N, S, S, 3], CAM logits [N, 2] and attention map [N, S/4, S/4, 1]."""
-
-    image: jax.Array
-    cam_logit: jax.Array
-    heat: jax.Array
-
-
-class Judgement(NamedTuple):
-    """A discriminator's patch logits [N, h, w, 1] and CAM logits [N, 2]."""
-
-    logit: jax.Array
-    cam_logit: jax.Array
-
-
-class ResBlock(nn.Module):
-    """x + IN(conv(ReLU(IN(conv(x)))))."""
-
-    init_type: str
-    dtype: jnp.dtype
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Maps [N, H, W, C] to the same shape."""
-        common = {"padding": 1, "padding_mode": "reflect", "use_bias": False}
-        common |= {"init_type": self.init_type, "dtype": self.dtype}
-        y = nn.relu(instance_norm(Conv(x.shape[-1], 3, name="conv_1", **common)(x)))
-        return x + instance_norm(Conv(x.shape[-1], 3, name="conv_2", **common)(y))
-
-
-class AdaResBlock(nn.Module):
-    """x + AdaLIN(conv(ReLU(AdaLIN(conv(x))))); gamma and beta are the same in both."""
-
-    init_type: str
-    dtype: jnp.dtype
-
-    @nn.compact
-    def __call__(self, x: jax.Array, *, gamma: jax.Array, beta: jax.Array) -> jax.Array:
-        """Maps [N, H, W, C] with gamma, beta [N, C] to the same shape."""
-        common = {"padding": 1, "padding_mode": "reflect", "use_bias": False}
-        common |= {"init_type": self.init_type, "dtype": self.dtype}
-        style = {"gamma": gamma, "beta": beta}
-        y = AdaLIN(name="norm_1")(Conv(x.shape[-1], 3, name="conv_1", **common)(x), **style)
-        y = Conv(x.shape[-1], 3, name="conv_2", **common)(nn.relu(y))
-        return x + AdaLIN(name="norm_2")(y, **style)
-
-
-class Style(nn.Module):
-    """gamma and beta from the attended features: their average (light) or all of them (full)."""
-
-    light: bool
-    init_type: str
-    dtype: jnp.dtype
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Maps [N, H, W, C] to gamma, beta float32 [N, C]; full ties the layer to one H x W."""
-        channels = x.shape[-1]
-
-        def linear(y: jax.Array, name: str) -> jax.Array:
-            options = {
-                "kernel_init": kernel_init(self.init_type),
-                "dtype": self.dtype,
-                "name": name,
-            }
-            return nn.Dense(channels, use_bias=False, **options)(y)
-
-        y = jnp.mean(full(x), (1, 2)) if self.light else x.reshape(len(x), -1)
-        y = nn.relu(linear(nn.relu(linear(y, "fc_1")), "fc_2"))
-        return full(linear(y, "gamma")), full(linear(y, "beta"))
-
-
-class Generator(nn.Module):
-    """Translates pictures; `light` takes any side that is a multiple of 4, full only one."""
-
-    channels: int = 64
-    blocks: int = 4
-    light: bool = False
-    init_type: str = "pytorch"
-    dtype: jnp.dtype = jnp.float32
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> Translation:
-        """Maps [N, S, S, 3] in [-1, 1] to a `Translation` with its image in (-1, 1)."""
-        common = {"init_type": self.init_type, "dtype": self.dtype}
-        conv = {"padding_mode": "reflect", "use_bias": False, **common}
-        y = Conv(self.channels, 7, padding=3, name="stem", **conv)(x)
-        y = nn.relu(instance_norm(y))
-        for i in (1, 2):
-            y = Conv(self.channels * 2**i, 3, stride=2, padding=1, name=f"down_{i}", **conv)(y)
-            y = nn.relu(instance_norm(y))
-        for i in range(self.blocks):
-            y = ResBlock(name=f"encode_{i}", **common)(y)
-
-        y, cam_logit, heat = CAM(name="cam", **common)(y)
-        gamma, beta = Style(self.light, name="style", **common)(y)
-
-        for i in range(self.blocks):
-            y = AdaResBlock(name=f"decode_{i}", **common)(y, gamma=gamma, beta=beta)
-        for i in (1, 2):
-            width = self.channels * 2 ** (2 - i)
-            y = Conv(width, 3, padding=1, name=f"up_{i}", **conv)(upsample2(y))
-            y = nn.relu(LIN(name=f"up_{i}_norm")(y))
-        y = Conv(3, 7, padding=3, name="out", **conv)(y)
-        return Translation(jnp.tanh(full(y)), cam_logit, heat)
-
-
-class Discriminator(nn.Module):
-    """`layers` = 7 sees 286 pixels (global), 5 sees 70 (local); smallest pictures 96 and 24 px."""
-
-    channels: int = 64
-    layers: int = 7
-    init_type: str = "pytorch"
-    dtype: jnp.dtype = jnp.float32
-
-    @nn.compact
-    def __call__(self, x: jax.Array, *, update: bool) -> tuple[Judgement, jax.Array]:
-        """Judges [N, S, S, 3]; `update` moves the spectral vectors. The second value is the map."""
-        common = {"init_type": self.init_type, "dtype": self.dtype}
-        conv = {"padding": 1, "padding_mode": "reflect", "spectral": True, **common}
-        y = x
-        for i in range(self.layers - 1):
-            stride = 2 if i < self.layers - 2 else 1
-            layer = Conv(self.channels * 2**i, 4, stride=stride, name=f"conv_{i}", **conv)
-            y = nn.leaky_relu(layer(y, update=update), 0.2)
-        y, cam_logit, heat = CAM(slope=0.2, spectral=True, name="cam", **common)(y, update=update)
-        logit = Conv(1, 4, use_bias=False, name="logit", **conv)(y, update=update)
-        return Judgement(full(logit), cam_logit), heat
+DIRECTIONS = ("translation", "judge")  # what forward_adv and backward_adv are counted by
+JUDGED = ("adv", "adv_cam", "blur", "blur_cam")  # terms that those two multiply
+OPTIONAL = {"disc": ("adv_cam", "blur", "blur_cam"), "gen": ("adv_cam", "background")}
+MASKED = ("mask_logits", "detach_background", "cam_input_mask", "cam_feature_mask")
 
 
 class UGATIT(nn.Module):
-    """The game of section 2: four discriminators, then both generators."""
+    """The game of section 2: four discriminators, then both generators.
+
+    `terms` are the optional losses that have a weight, such as "gen.background".
+    """
 
     channels: int = 64
     blocks: int = 4
@@ -170,6 +56,19 @@ class UGATIT(nn.Module):
     init_type: str = "pytorch"
     remat: bool = False
     dtype: jnp.dtype = jnp.float32
+    variant: str = "official"
+    pool: int = 1
+    squeeze: bool = False
+    attention_masks: int = 0
+    attention_input: str = "none"
+    upsampling: str = "nearest"
+    spectral: bool = True
+    disc_attention: bool = True
+    mask_logits: bool = False
+    detach_background: bool = False
+    cam_input_mask: bool = False
+    cam_feature_mask: bool = False
+    terms: frozenset[str] = frozenset({"disc.adv_cam", "gen.adv_cam"})
 
     players = {  # noqa: RUF012 - read-only; a plain dict keeps the order of play
         "disc": ("disc_ga", "disc_la", "disc_gb", "disc_lb"),
@@ -178,16 +77,17 @@ class UGATIT(nn.Module):
     maker = "gen"
     sampled = ("gen_ab", "gen_ba")
     directions = {"ab": ("real_a", "fake_b"), "ba": ("real_b", "fake_a")}  # noqa: RUF012
-    strips = {  # noqa: RUF012 - the seven rows of the authors' result pictures
-        "a2b": (
-            *("real_a", "identity_a_heat", "identity_a", "fake_b_heat", "fake_b"),
-            *("cycle_a_heat", "cycle_a"),
-        ),
-        "b2a": (
-            *("real_b", "identity_b_heat", "identity_b", "fake_a_heat", "fake_a"),
-            *("cycle_b_heat", "cycle_b"),
-        ),
-    }
+
+    @property
+    def strips(self) -> dict[str, tuple[str, ...]]:
+        """The seven rows of the authors' result pictures, then the attention masks of the fake."""
+        return {"a2b": self._strip("a", "b"), "b2a": self._strip("b", "a")}
+
+    def _strip(self, source: str, target: str) -> tuple[str, ...]:
+        made = [f"identity_{source}", f"fake_{target}", f"cycle_{source}"]
+        rows = [f"real_{source}", f"{made[0]}_heat", made[0], f"{made[1]}_heat", made[1]]
+        masks = [f"fake_{target}_attention_{i}" for i in range(self.attention_masks)]
+        return (*rows, f"{made[2]}_heat", made[2], *masks)
 
     @property
     def multiple(self) -> int:
@@ -197,12 +97,16 @@ class UGATIT(nn.Module):
     def setup(self):
         """Two generators, and a global and a local discriminator for each domain."""
         common = {"channels": self.channels, "init_type": self.init_type, "dtype": self.dtype}
-        self.gen_ab = Generator(blocks=self.blocks, light=self.light, **common)
-        self.gen_ba = Generator(blocks=self.blocks, light=self.light, **common)
-        self.disc_ga = Discriminator(layers=self.global_layers, **common)
-        self.disc_gb = Discriminator(layers=self.global_layers, **common)
-        self.disc_la = Discriminator(layers=self.local_layers, **common)
-        self.disc_lb = Discriminator(layers=self.local_layers, **common)
+        common |= {"variant": self.variant}
+        gen = {"blocks": self.blocks, "light": self.light, "pool": self.pool, **common}
+        gen |= {"squeeze": self.squeeze, "upsampling": self.upsampling}
+        gen |= {"attention_masks": self.attention_masks, "attention_input": self.attention_input}
+        disc = {"spectral": self.spectral, "attend": self.disc_attention, **common}
+        self.gen_ab, self.gen_ba = Generator(**gen), Generator(**gen)
+        self.disc_ga = Discriminator(layers=self.global_layers, **disc)
+        self.disc_gb = Discriminator(layers=self.global_layers, **disc)
+        self.disc_la = Discriminator(layers=self.local_layers, **disc)
+        self.disc_lb = Discriminator(layers=self.local_layers, **disc)
 
     def forward(self, batch: system.Batch) -> dict[str, Translation]:
         """Fakes, identities and cycles; both inputs of a generator pass through it together."""
@@ -220,43 +124,85 @@ class UGATIT(nn.Module):
 
     def _pair(self, gen: Generator, x: jax.Array, y: jax.Array) -> tuple[Translation, Translation]:
         made = run(gen, jnp.concatenate([x, y]), remat=self.remat)
-        first, second = zip(*(jnp.split(part, 2) for part in made), strict=True)
-        return Translation(*first), Translation(*second)
+        return (
+            jax.tree.map(lambda part: part[: len(x)], made),
+            jax.tree.map(lambda part: part[len(x) :], made),
+        )
 
-    def _judges(self) -> dict[str, tuple[Discriminator, str]]:
-        """The discriminators by their letters in the paper's code, and the domain each judges."""
+    def _judges(self) -> dict[str, tuple[Discriminator, str, str]]:
+        """By their letters in the paper's code: discriminator, domain judged, source of fakes."""
         return {
-            "ga": (self.disc_ga, "a"),
-            "la": (self.disc_la, "a"),
-            "gb": (self.disc_gb, "b"),
-            "lb": (self.disc_lb, "b"),
+            "ga": (self.disc_ga, "a", "b"),
+            "la": (self.disc_la, "a", "b"),
+            "gb": (self.disc_gb, "b", "a"),
+            "lb": (self.disc_lb, "b", "a"),
         }
 
     def disc_loss(self, batch: system.Batch, made: Mapping[str, Translation]) -> losses.Terms:
-        """Least squares on patch and CAM logits, real against fake (eq. 2 and 5)."""
-        adv, adv_cam = {}, {}
-        for name, (disc, domain) in self._judges().items():
-            real, _ = disc(batch[f"real_{domain}"], update=True)
-            fake, _ = disc(made[f"fake_{domain}"].image, update=True)
-            adv[name] = losses.squared(real.logit, 1) + losses.squared(fake.logit, 0)
-            adv_cam[name] = losses.squared(real.cam_logit, 1) + losses.squared(fake.cam_logit, 0)
-        return {"adv": adv, "adv_cam": adv_cam}
+        """Least squares on patch and CAM logits, real against fake (eq. 2 and 5), and blurred."""
+        terms = {term: {} for term in ("adv", *self._optional("disc"))}
+        for name, (disc, domain, source) in self._judges().items():
+            mask, fake_mask = batch.get(f"mask_{domain}"), batch.get(f"mask_{source}")
+            real = self._judge(disc, batch[f"real_{domain}"], mask=mask, update=True)
+            fake = self._judge(disc, made[f"fake_{domain}"].image, mask=fake_mask, update=True)
+            real_adv = self._squared(real.logit, 1, mask=mask)
+            terms["adv"][name] = real_adv + self._squared(fake.logit, 0, mask=fake_mask)
+            if "adv_cam" in terms:
+                real_cam = losses.squared(real.cam_logit, 1)
+                terms["adv_cam"][name] = real_cam + losses.squared(fake.cam_logit, 0)
+            if not {"blur", "blur_cam"}.isdisjoint(terms):
+                blur = self._judge(disc, batch[f"blur_{domain}"], mask=mask, update=True)
+                parts = {"blur": blur.logit, "blur_cam": blur.cam_logit}
+                for term in parts.keys() & terms.keys():
+                    terms[term][name] = losses.squared(parts[term], 0)
+        return terms
 
     def gen_loss(self, batch: system.Batch, made: Mapping[str, Translation]) -> losses.Terms:
         """Fool the updated discriminators, return, keep the target domain, tell domains apart."""
-        adv, adv_cam = {}, {}
-        for name, (disc, domain) in self._judges().items():
-            fake, _ = disc(made[f"fake_{domain}"].image, update=True)
-            adv[name] = losses.squared(fake.logit, 1)
-            adv_cam[name] = losses.squared(fake.cam_logit, 1)
-        cycle, identity, cam = {}, {}, {}
-        for d in ("a", "b"):
-            cycle[d] = losses.l1(made[f"cycle_{d}"].image, batch[f"real_{d}"])
-            identity[d] = losses.l1(made[f"identity_{d}"].image, batch[f"real_{d}"])
+        terms = {term: {} for term in ("adv", *self._optional("gen"), "cycle", "identity", "cam")}
+        for name, (disc, domain, source) in self._judges().items():
+            mask, shown = batch.get(f"mask_{source}"), made[f"fake_{domain}"].image
+            if self.detach_background:
+                shown = mask * shown + (1 - mask) * jax.lax.stop_gradient(shown)
+            # the enhanced version's discriminators rest while the generators learn
+            fake = self._judge(disc, shown, mask=mask, update=self.variant == "official")
+            terms["adv"][name] = self._squared(fake.logit, 1, mask=mask)
+            if "adv_cam" in terms:
+                terms["adv_cam"][name] = losses.squared(fake.cam_logit, 1)
+        for d, target in (("a", "b"), ("b", "a")):
+            real = batch[f"real_{d}"]
+            terms["cycle"][d] = losses.l1(made[f"cycle_{d}"].image, real)
+            terms["identity"][d] = losses.l1(made[f"identity_{d}"].image, real)
             # eta says 1 for the source of its generator, 0 for the target (eq. 5)
-            source, target = made[f"fake_{d}"].cam_logit, made[f"identity_{d}"].cam_logit
-            cam[d] = losses.cross_entropy(source, 1) + losses.cross_entropy(target, 0)
-        return {"adv": adv, "adv_cam": adv_cam, "cycle": cycle, "identity": identity, "cam": cam}
+            true, false = made[f"fake_{d}"].cam_logit, made[f"identity_{d}"].cam_logit
+            terms["cam"][d] = losses.cross_entropy(true, 1) + losses.cross_entropy(false, 0)
+            if "background" in terms:
+                outside = 1 - batch[f"fix_mask_{d}"]
+                fake = made[f"fake_{target}"].image
+                terms["background"][d] = losses.l1(fake * outside, real * outside)
+        return terms
+
+    def _optional(self, player: str) -> list[str]:
+        return [term for term in OPTIONAL[player] if f"{player}.{term}" in self.terms]
+
+    def _judge(
+        self, disc: Discriminator, pictures: jax.Array, *, mask: jax.Array | None, update: bool
+    ) -> Judgement:
+        """A judgement behind the masks that the options ask for."""
+        judgement, _ = disc(
+            pictures,
+            update=update,
+            cam_input=mask * pictures if self.cam_input_mask else None,
+            feature_mask=mask if self.cam_feature_mask else None,
+        )
+        return judgement
+
+    def _squared(self, logit: jax.Array, target: float, *, mask: jax.Array | None) -> jax.Array:
+        """`losses.squared`; with `mask_logits` the background counts as if it were on target."""
+        if self.mask_logits:
+            share = adaptive_average(mask, size=logit.shape[1:3])
+            logit = full(logit) * share + target * (1 - share)
+        return losses.squared(logit, target)
 
     def sample(self, batch: system.Batch) -> dict[str, jax.Array]:
         """Every image of a step, and the attention map behind each, coloured from blue to red."""
@@ -264,19 +210,115 @@ class UGATIT(nn.Module):
         size = batch["real_a"].shape[1]
         pictures = {name: translation.image for name, translation in made.items()}
         heats = {f"{name}_heat": heatmap(made[name].heat, size=size) for name in made}
-        return {"real_a": batch["real_a"], "real_b": batch["real_b"], **pictures, **heats}
+        masks = {
+            f"{name}_attention_{i}": 2 * made[name].attention[..., i : i + 1] - 1
+            for name in ("fake_a", "fake_b")
+            for i in range(self.attention_masks)
+        }
+        return {"real_a": batch["real_a"], "real_b": batch["real_b"], **pictures, **heats, **masks}
 
 
 def make(config: ConfigDict) -> system.System:
-    """The system of a config; rho stays in [0, 1] after each move."""
-    module = UGATIT(remat=config.remat, dtype=jnp.dtype(config.precision), **config.model)
+    """The system of a config; each rho stays in its bounds after each move.
+
+    Raises:
+      ValueError: if fields do not fit together.
+    """
+    fields = config.model.to_dict()
+    weights = directed(config.weights.to_dict(), factors(fields))
+    terms = {f"{player}.{term}" for player in OPTIONAL for term in weights[player]}
+    _check(fields, terms, weights=config.weights.to_dict(), data=config.data)
+    module = UGATIT(
+        remat=config.remat,
+        dtype=jnp.dtype(config.precision),
+        terms=frozenset(terms & {f"{p}.{term}" for p in OPTIONAL for term in OPTIONAL[p]}),
+        **fields,
+    )
     bounds = {"rho": (0.0, 1.0)}
+    if module.variant == "enhanced":  # AdaLIN's alone
+        bounds |= {"norm_1/rho": (0.0, 0.9), "norm_2/rho": (0.0, 0.9)}
     optimizer = optim.adam(config.optim, steps=config.steps, bounds=bounds)
     return system.adversarial(
         module,
         optimizers={player: optimizer for player in module.players},
-        weights=config.weights.to_dict(),
+        weights=weights,
         averaging=system.Averaging(config.ema.decay, round(config.ema.start * config.steps)),
         accumulate=config.accumulate,
         originals=port.originals,
     )
+
+
+def factors(fields: dict[str, Any]) -> dict[str, float]:
+    """What the adversarial terms of each domain's judges are multiplied by; leaves `fields`."""
+    forward, backward = fields.pop("forward_adv", 1.0), fields.pop("backward_adv", 1.0)
+    by = fields.pop("adv_by", "translation")
+    _choose("adv_by", by, DIRECTIONS)
+    # a forward translation makes pictures of B
+    return {"b": forward, "a": backward} if by == "translation" else {"a": forward, "b": backward}
+
+
+def directed(weights: dict[str, Any], by_domain: Mapping[str, float]) -> dict[str, Any]:
+    """The weights, those of adversarial terms for each judge apart unless all factors are 1."""
+    if set(by_domain.values()) == {1.0}:
+        return weights
+    judges = ("ga", "la", "gb", "lb")
+    return {
+        player: {
+            term: {judge: weight * by_domain[judge[1]] for judge in judges}
+            if term in JUDGED
+            else weight
+            for term, weight in by_term.items()
+        }
+        for player, by_term in weights.items()
+    }
+
+
+def _check(
+    fields: Mapping[str, Any], terms: Iterable[str], *, weights: Mapping, data: ConfigDict
+) -> None:
+    """Refuses values that no network has, and options without what they need."""
+    known = {"variant": VARIANTS, "upsampling": UPSAMPLINGS, "attention_input": ATTENTION_INPUTS}
+    for name, choices in known.items():
+        _choose(name, fields.get(name, choices[0]), choices)
+    for player, by_term in weights.items():
+        for term, weight in by_term.items():
+            if weight < 0:
+                raise ValueError(
+                    f"weights.{player}.{term} must be 0 or more, got {weight}; to leave a term "
+                    "out, take it out of the config file"
+                )
+    wanted = [f"model.{name}" for name in MASKED if fields.get(name)]
+    wanted += ["weights.gen.background"] if "gen.background" in terms else []
+    if wanted and data.get("masks", "none") == "none":
+        raise ValueError(
+            f"{', '.join(wanted)} need masks of the foreground: set --config.data.masks=soft, "
+            "and put them beside the pictures (docs/enhanced.md)"
+        )
+    blurred = "disc.blur" in terms or "disc.blur_cam" in terms
+    if blurred and not data.get("blur", False):
+        raise ValueError("weights.disc.blur needs blurred pictures: set --config.data.blur=True")
+    _check_sizes(fields)
+
+
+def _check_sizes(fields: Mapping[str, Any]) -> None:
+    layers = min(fields[name] for name in ("global_layers", "local_layers"))
+    if layers < FEWEST:
+        raise ValueError(f"model.*_layers must be {FEWEST} or more, got {layers}")
+    pool, masks = fields.get("pool", 1), fields.get("attention_masks", 0)
+    if pool < 1 or (pool > 1 and not fields["light"]):
+        raise ValueError(
+            f"model.pool={pool} must be 1 or more, and more than 1 with model.light=True alone: "
+            "the full style layers see every pixel"
+        )
+    if masks == 1 or masks < 0:
+        raise ValueError(f"model.attention_masks must be 0 or from 2 on, got {masks}")
+    if fields.get("attention_input", "none") != "none" and not masks:
+        raise ValueError(
+            f"model.attention_input={fields['attention_input']} blends by attention masks: "
+            "set --config.model.attention_masks=2 or more"
+        )
+
+
+def _choose(field: str, name: str, known: tuple[str, ...]) -> None:
+    if name not in known:
+        raise ValueError(f"model.{field} must be one of {', '.join(known)}; got {name!r}")

@@ -1,0 +1,42 @@
+"""Averages over a grid of cells that need not divide the map."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tryon_jax.layers.precision import full
+
+
+def adaptive_average(x: jax.Array, *, size: tuple[int, int]) -> jax.Array:
+    """Average of each cell of a grid over [N, H, W, C], in float32: [N, height, width, C].
+
+    Args:
+      x: any dtype.
+      size: (height, width) of the grid; cells overlap by a pixel where it does not divide the map.
+
+    Source: PyTorch's `adaptive_avg_pool2d`, which is also its `interpolate(mode="area")`.
+    """
+    rows, cols = (_cells(old, new) for old, new in zip(x.shape[1:3], size, strict=True))
+    return jnp.einsum("ih,jw,nhwc->nijc", rows, cols, full(x), precision="highest")
+
+
+def _cells(length: int, count: int) -> np.ndarray:
+    """[count, length]: row i averages the pixels from floor(i L / n) to ceil((i + 1) L / n)."""
+    weights = np.zeros((count, length), np.float32)
+    for i in range(count):
+        first, end = i * length // count, -(-(i + 1) * length // count)
+        weights[i, first:end] = 1 / (end - first)
+    return weights
+
+
+def first_maximum(x: jax.Array) -> jax.Array:
+    """Maximum over the places of [N, H, W, C], [N, C]; the gradient goes to the first place alone.
+
+    `jnp.max` would divide it among equal ones, such as the places that a mask has made flat.
+    Source: PyTorch's `adaptive_max_pool2d`.
+    """
+    flat = x.reshape(x.shape[0], -1, x.shape[-1])
+    place = jnp.argmax(jax.lax.stop_gradient(flat), 1, keepdims=True)
+    return jnp.take_along_axis(flat, place, 1)[:, 0]
