@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tryon_jax.layers.conv import Conv, ConvTranspose
+from tryon_jax.networks.ugatit_generator import Generator, Style
 from tryon_jax.port import convert as to
 from tryon_jax.port import cyclegan, ugatit
-from tryon_jax.systems.ugatit import Generator, Style
 
 
 def numbered(*shape):

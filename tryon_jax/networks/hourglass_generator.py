@@ -7,7 +7,7 @@ saw: decoder block i hears encoder block n - i.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,14 +19,7 @@ from tryon_jax.layers.init import bias_init, kernel_init
 from tryon_jax.layers.norms import LIN, AdaLIN, instance_norm
 from tryon_jax.layers.precision import full
 from tryon_jax.networks.hourglass import Hourglass
-
-
-class Cartoon(NamedTuple):
-    """An image [N, S, S, 3], CAM logits [N, 2] and attention map [N, S/4, S/4, 1]."""
-
-    image: jax.Array
-    cam_logit: jax.Array
-    heat: jax.Array
+from tryon_jax.networks.ugatit_generator import ResBlock, Translation
 
 
 class SoftAdaLIN(nn.Module):
@@ -53,20 +46,6 @@ class SoftAdaLIN(nn.Module):
 
     def _linear(self, channels: int, name: str) -> nn.Dense:
         return _linear(channels, fan_in=channels, init_type=self.init_type, dtype=self.dtype)(name)
-
-
-class EncodeBlock(nn.Module):
-    """x + IN(conv(ReLU(IN(conv(x)))))."""
-
-    init_type: str
-    dtype: jnp.dtype
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """Maps [N, H, W, C] to the same shape."""
-        conv = _reflected(self.init_type, self.dtype)
-        y = nn.relu(instance_norm(Conv(x.shape[-1], 3, padding=1, name="conv_1", **conv)(x)))
-        return x + instance_norm(Conv(x.shape[-1], 3, padding=1, name="conv_2", **conv)(y))
 
 
 class DecodeBlock(nn.Module):
@@ -119,8 +98,8 @@ class HourglassGenerator(nn.Module):
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> Cartoon:
-        """Maps [N, S, S, 3] in [-1, 1] to a `Cartoon` with its image in (-1, 1)."""
+    def __call__(self, x: jax.Array) -> Translation:
+        """Maps [N, S, S, 3] in [-1, 1] to a `Translation` with its image in (-1, 1)."""
         common = {"init_type": self.init_type, "dtype": self.dtype}
         conv = _reflected(self.init_type, self.dtype)
         y, contents = self._encode(x)
@@ -139,7 +118,7 @@ class HourglassGenerator(nn.Module):
         y = Hourglass(levels=self.levels, name="hourglass_3", **common)(y)
         y = Hourglass(output=True, levels=self.levels, name="hourglass_4", **common)(y)
         y = Conv(3, 7, padding=3, name="out", **conv)(y)
-        return Cartoon(jnp.tanh(full(y)), logit + cam_bias, heat)
+        return Translation(jnp.tanh(full(y)), logit + cam_bias, heat)
 
     def _encode(self, x: jax.Array) -> tuple[jax.Array, list[jax.Array]]:
         """Features [N, S/4, S/4, 4 C], and after each block the average of each channel."""
@@ -154,7 +133,7 @@ class HourglassGenerator(nn.Module):
             y = nn.relu(instance_norm(y))
         contents = []
         for i in range(self.blocks):
-            y = EncodeBlock(name=f"encode_{i}", **common)(y)
+            y = ResBlock(name=f"encode_{i}", **common)(y)
             contents.append(jnp.mean(full(y), (1, 2)))
         return y, contents
 
