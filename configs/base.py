@@ -41,6 +41,7 @@ def get_config() -> ConfigDict:
     config.data.flip = True  # mirror left-right with probability 1/2
     config.data.interpolation = "bilinear"  # | bicubic; PIL's antialiased filters, as the originals
     config.data.dolls = 400  # built-in paper dolls per training domain
+    config.data.doll_view = "figure"  # | portrait: head and shoulders on white
 
     config.optim = ConfigDict()
     config.optim.lr = 1e-4  # Adam's step size before the schedule
