@@ -22,7 +22,7 @@ def adopt(config: ConfigDict, *, workdir: str | os.PathLike[str], file: str) -> 
     Args:
       config: of the run that the folder will be; its fields are those of the weights.
       workdir: the run's folder.
-      file: such as `gmm_final.pth` or `tom_final.pth`.
+      file: such as `gmm_final.pth` or `photo2cartoon_weights.pt`.
 
     Returns:
       0.
@@ -36,7 +36,7 @@ def adopt(config: ConfigDict, *, workdir: str | os.PathLike[str], file: str) -> 
         raise UsageError("--mode=import needs the file of weights: --input=tom_final.pth")
     if config.order:
         raise UsageError(
-            f"--mode=import fills one network, this config trains {' and '.join(config.order)}: "
+            f"--mode=import fills one run, this config trains {' and '.join(config.order)}: "
             f"name a stage, such as --config=FILE.py:{config.order[-1]}"
         )
     record.open_workdir(workdir, config)
@@ -44,11 +44,11 @@ def adopt(config: ConfigDict, *, workdir: str | os.PathLike[str], file: str) -> 
         raise UsageError(f"{workdir} holds a run at step {steps[-1]}: give another --workdir")
     setup = set_up(config)
     given = frozen(setup, workdir=workdir)
-    state, network, origin = imported(setup, fresh_state(setup, given=given), file)
+    state, networks, origin = imported(setup, fresh_state(setup, given=given), file)
     record.write(workdir, config)
     origins = {name: weights.origin for name, weights in given.items()}
-    record.write_origins(workdir, {**origins, network: origin})
+    record.write_origins(workdir, {**origins, **dict.fromkeys(networks, origin)})
     with Checkpointer(workdir, latest=config.checkpoint.latest, every=1) as checkpoints:
         checkpoints.save(state, memory={"values": {}})
-    print(f"{network}: {origin}\nwrote {workdir}, a run at step 0")
+    print(f"{', '.join(networks)}: {origin}\nwrote {workdir}, a run at step 0")
     return 0

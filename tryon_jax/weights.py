@@ -60,33 +60,35 @@ def frozen(setup: Setup, *, workdir: str | os.PathLike[str] | None) -> dict[str,
     return found
 
 
-def imported(setup: Setup, state: State, file: str) -> tuple[State, str, str]:
-    """A state whose trained network comes from a file, such as an original's checkpoint.
+def imported(setup: Setup, state: State, file: str) -> tuple[State, list[str], str]:
+    """A state whose trained networks come from a file, such as an original's checkpoint.
 
     Args:
       setup: of the run.
       state: fresh.
-      file: that the system can read.
+      file: that the system can read, with all the networks for which the system has readers.
 
     Returns:
-      The state, the network's name, and for people the file and its fingerprint.
+      The state, the names of those networks, and for people the file and its fingerprint.
 
     Raises:
       setup.UsageError: if the system reads no files, or this one does not fit.
     """
-    known = [name for name in setup.template.params if name in setup.system.readers]
-    if len(known) != 1:
+    readers, path = setup.system.readers, Path(file)
+    networks = [name for name in setup.template.params if name in readers]
+    if not networks:
         raise UsageError(f"weights of {setup.config.system} cannot be imported from a file yet")
-    (network,), reader = known, setup.system.readers[known[0]]
-    try:
-        path = reader.find(file)
-        variables = dict(reader.load(path))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--input={file}: {error}") from error
-    _check_fit(setup.template, network, variables, what=f"--input={file}")
-    state = _with_network(state, network, variables)
+    for network in networks:
+        reader = readers[network]
+        try:
+            path = reader.find(file)
+            variables = dict(reader.load(path))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"--input={file}: {error}") from error
+        _check_fit(setup.template, network, variables, what=f"--input={file}")
+        state = _with_network(state, network, variables)
     state = sharding.place_whole(state, mesh=setup.mesh)
-    return state, network, f"{path} (sha256 {fingerprint(path)})"
+    return state, networks, f"{path} (sha256 {fingerprint(path)})"
 
 
 def fresh_state(setup: Setup, *, given: Mapping[str, Frozen] = {}) -> State:

@@ -24,7 +24,12 @@ from tests.smoke.runs import (
 from tryon_jax import checkpoint, infer, setup
 from tryon_jax.train import DONE, PREEMPTED
 
-TRANSLATORS = [name for name in CONFIGS if smoke(name).data.pipeline == "unpaired"]
+SLOW = dict.fromkeys(("cagan", "photo2cartoon"), pytest.mark.slow)  # they take long to compile
+TRANSLATORS = [
+    pytest.param(name, marks=SLOW.get(name, ()))
+    for name in CONFIGS
+    if smoke(name).data.pipeline == "unpaired"
+]
 translators = pytest.mark.parametrize("finished", TRANSLATORS, indirect=True)
 
 
@@ -39,9 +44,6 @@ def runs(tmp_path_factory):
         return workdir
 
     return finish
-
-
-SLOW = {"cagan": pytest.mark.slow}  # its networks take long to compile
 
 
 @pytest.fixture(params=[pytest.param(name, marks=SLOW.get(name, ())) for name in CONFIGS])
