@@ -32,6 +32,12 @@ flags.DEFINE_string("worn", "", "For CAGAN: the garment that the person wears, a
 flags.DEFINE_string("pairs", "", "For try-on: a list of `PERSON CLOTH` lines, same, or other.")
 flags.DEFINE_string("direction", "ab", "For infer: ab or ba.")
 flags.DEFINE_string("size", "train", "For infer: train, native, or a side in pixels.")
+flags.DEFINE_enum(
+    "face",
+    "none",
+    ["none", "cut", "paste"],
+    "For infer: the face alone, or put back; by NAME.json.",
+)
 flags.DEFINE_bool("side_by_side", False, "For infer: input and output beside one another.")
 flags.DEFINE_bool("average", True, "For infer: averaged (EMA) weights where the run has them.")
 flags.DEFINE_bool("overwrite", False, "For infer, warp: replace files that exist.")

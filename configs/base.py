@@ -54,6 +54,7 @@ def get_config() -> ConfigDict:
     config.data.match_probability = 0.5  # that it is B that takes A's; else A takes B's
     config.data.match_ratio = 1.0  # how far it goes, [0, 1]
     config.data.match_blend = "image"  # what the ratio mixes: pictures | cdf: cumulative histograms
+    config.data.doll_view = "figure"  # | portrait: head and shoulders on white
 
     config.optim = ConfigDict()
     config.optim.lr = 1e-4  # Adam's step size before the schedule

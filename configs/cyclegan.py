@@ -1,13 +1,14 @@
 """CycleGAN (Zhu et al. 2017) as the authors' PyTorch code trains it on horse2zebra.
 
-`:demo` learns paper dolls on a CPU within minutes, `:smoke` shrinks everything to seconds.
+`:attention` is AttentionGAN (Tang et al. 2019) as its authors train it there; `:demo` learns paper
+dolls on a CPU within minutes, `:smoke` shrinks everything to seconds.
 """
 
 from ml_collections import ConfigDict
 
 from configs import base
 
-VARIANTS = ("paper", "demo", "smoke")
+VARIANTS = ("paper", "attention", "demo", "smoke")
 
 
 def get_config(arg: str = "paper") -> ConfigDict:
@@ -22,7 +23,8 @@ def get_config(arg: str = "paper") -> ConfigDict:
     config.optim.hold = 0.5
     config.optim.epochs = 200
 
-    config.model.generator = "resnet_9blocks"  # | resnet_6blocks (128 px) | unet_256 | unet_128
+    # | resnet_6blocks (128 px) | unet_256 | unet_128 | attention (masks choose what is translated)
+    config.model.generator = "resnet_9blocks"
     config.model.discriminator = "n_layers"  # | pixel
     config.model.channels = 64  # ngf
     config.model.disc_channels = 64  # ndf
@@ -43,6 +45,12 @@ def get_config(arg: str = "paper") -> ConfigDict:
     }
     config.weights.disc = {"adv": 1.0}  # add "penalty": 10.0 with wgangp for a gradient penalty
 
+    if arg == "attention":
+        config.model.generator = "attention"
+        config.batch_size = 4
+        config.steps = 60 * 334  # 60 epochs of horse2zebra
+        config.optim.policy = "constant"
+        config.optim.epochs = 60
     if arg == "demo":
         base.shorten(config)
         config.model.generator = "resnet_6blocks"

@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 from data_pipelines import histogram, masks, ops, prepare
 
 MAX_DOLLS = 1_000_000  # per domain
+VIEWS = ("figure", "portrait")  # of dolls
 
 
 def kind(config: ConfigDict) -> str:
@@ -48,6 +49,7 @@ def wrong(config: ConfigDict) -> list[str]:
             data.interpolation in ops.FILTERS,
             choice("interpolation", data.interpolation, ops.FILTERS),
         ),
+        (data.doll_view in VIEWS, choice("doll_view", data.doll_view, VIEWS)),
         (
             0 < data.dolls <= MAX_DOLLS,
             f"data.dolls={data.dolls} must be from 1 to {MAX_DOLLS}: set --config.data.dolls",

@@ -95,9 +95,12 @@ class Tfds:
 class Dolls:
     """Paper dolls of one style, each drawn once and kept (3 * size^2 bytes)."""
 
-    def __init__(self, count: int, *, first: int, style: str, size: int):
-        """Dolls `first` to `first + count - 1` of the built-in world, `size` pixels a side."""
-        self.first, self.size, self._style = first, size, style
+    def __init__(self, count: int, *, first: int, style: str, size: int, view: str = "figure"):
+        """Dolls `first` to `first + count - 1` of the built-in world, `size` pixels a side.
+
+        `view` is one of `fields.VIEWS`: the whole doll, or its head and shoulders on white.
+        """
+        self.first, self.size, self._style, self._view = first, size, style, view
         self._drawn: dict[int, np.ndarray] = {}
         self.names = [f"doll {first + index} ({style})" for index in range(count)]
 
@@ -106,10 +109,9 @@ class Dolls:
         from data_pipelines import dolls
 
         if index not in self._drawn:
+            draw = dolls.portrait if self._view == "portrait" else dolls.draw
             # one world for all runs: the seed of a run changes the order, not the dolls
-            self._drawn[index] = dolls.draw(
-                self.first + index, seed=0, style=self._style, size=self.size
-            )
+            self._drawn[index] = draw(self.first + index, seed=0, style=self._style, size=self.size)
         return self._drawn[index]
 
 

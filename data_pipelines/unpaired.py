@@ -325,6 +325,7 @@ def _dolls(config: ConfigDict) -> dict[str, sources.Source]:
             first=first,
             style="photo" if key.endswith("a") else "drawn",
             size=size,
+            view=data.doll_view,
         )
     return found
 

@@ -26,7 +26,7 @@ def adopt(config: ConfigDict, *, workdir: str | os.PathLike[str], file: str) -> 
     Args:
       config: of the run that the folder will be; its fields are those of the weights.
       workdir: the run's folder.
-      file: such as `tom_final.pth` or `netG_3000.pth`; or a folder that holds several.
+      file: such as `tom_final.pth` or `netG_3000.pth`, or a folder that holds several.
 
     Returns:
       0.
@@ -40,7 +40,7 @@ def adopt(config: ConfigDict, *, workdir: str | os.PathLike[str], file: str) -> 
         raise UsageError("--mode=import needs a file of weights, or a folder: --input=PATH")
     if config.order:
         raise UsageError(
-            f"--mode=import fills one network, this config trains {' and '.join(config.order)}: "
+            f"--mode=import fills one run, this config trains {' and '.join(config.order)}: "
             f"name a stage, such as --config=FILE.py:{config.order[-1]}"
         )
     record.open_workdir(workdir, config)

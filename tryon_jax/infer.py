@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,8 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from data_pipelines import ops, sources
-from data_pipelines.prepare import DataError
+from data_pipelines import faces, ops, sources
 from tryon_jax import grids, outputs, sharding
 from tryon_jax.setup import UsageError, batch_template
 from tryon_jax.system import State, System
@@ -27,6 +27,8 @@ class Options(NamedTuple):
 
     `size` is "train" (resize to the training size, and the answer back), "native" (pad to what the
     network can take, and crop back), or a side in pixels. `average` takes EMA weights if there are.
+    `face` is "none", "cut" (the face is cut out by the points beside the picture and translated
+    alone; see `data_pipelines/faces.py`) or "paste" (and put back into its picture).
     """
 
     input: str
@@ -37,6 +39,7 @@ class Options(NamedTuple):
     side_by_side: bool = False
     average: bool = True
     overwrite: bool = False
+    face: str = "none"
 
 
 def infer(workdir: str | os.PathLike[str], options: Options) -> int:
@@ -55,6 +58,8 @@ def infer(workdir: str | os.PathLike[str], options: Options) -> int:
       FileNotFoundError: if the folder holds no run.
     """
     jobs = _jobs(options)
+    paths = [source for source, _ in jobs]
+    squares = [None] * len(jobs) if options.face == "none" else faces.squares_of(paths)
     config, system, state, origin = trained(workdir, checkpoint=options.checkpoint)
     if options.direction not in system.directions:
         known = ", ".join(system.directions)
@@ -64,12 +69,16 @@ def infer(workdir: str | os.PathLike[str], options: Options) -> int:
     print(f"weights: {origin}, {'averaged' if averaged else 'as trained'}")
     if not averaged:
         state = state._replace(ema={})
-    translate = translator(config, system, state, direction=options.direction)
-    for source, target in jobs:
-        picture = _read(source)
-        answer = translated(translate, picture, size=size, multiple=system.multiple)
+    translate = partial(
+        translated,
+        translator(config, system, state, direction=options.direction),
+        size=size,
+        multiple=system.multiple,
+    )
+    for (source, target), square in zip(jobs, squares, strict=True):
+        shown, answer = _answer(translate, source, square=square, back=options.face == "paste")
         if options.side_by_side:
-            answer = np.concatenate([picture, answer], axis=1)
+            answer = np.concatenate([shown, answer], axis=1)
         outputs.save(target, answer)
     print(f"wrote {len(jobs)} picture{'s' * (len(jobs) > 1)}: {options.output}")
     return 0
@@ -112,6 +121,27 @@ def translated(
     return grids.to_uint8(translate(ops.normalise(padded)[None]))[0, :height, :width]
 
 
+def _answer(
+    translate: Callable[[np.ndarray], np.ndarray],
+    source: Path,
+    *,
+    square: faces.Square | None,
+    back: bool,
+) -> tuple[np.ndarray, np.ndarray]:
+    """What is translated and its translation: a picture, a face, or with `back` a face in it."""
+    picture = faces.read(source)
+    if square is None:
+        return picture, translate(picture)
+    face, mask = faces.cut(picture, square), faces.mask_of(source)
+    if mask is not None:
+        mask = faces.cut(mask, square)
+        face = faces.on_white(face, mask)
+    answer = translate(face)
+    if back:
+        return picture, faces.paste(picture, answer, square=square, mask=mask)
+    return face, answer if mask is None else faces.on_white(answer, mask)
+
+
 def _size(size: str, config: ConfigDict, system: System) -> int:
     if size == "train":
         return config.image_size
@@ -136,6 +166,8 @@ def _jobs(options: Options) -> list[tuple[Path, Path]]:
     source, target = Path(options.input), Path(options.output)
     if source.is_dir():
         found = sources.picture_paths(source)
+        if options.face != "none":
+            found = [name for name in found if not name.endswith(faces.MASK)]
         jobs = [(source / name, (target / name).with_suffix(".png")) for name in found]
     elif source.exists():
         jobs = [(source, target / f"{source.stem}.png" if target.is_dir() else target)]
@@ -147,13 +179,3 @@ def _jobs(options: Options) -> list[tuple[Path, Path]]:
         raise UsageError(f"--output={target} must end like a picture, such as .png, or be a folder")
     outputs.check_free((path for _, path in jobs), overwrite=options.overwrite)
     return jobs
-
-
-def _read(path: Path) -> np.ndarray:
-    try:
-        with path.open("rb") as file:
-            return ops.decode(file)
-    except ops.UnreadableError as error:
-        raise DataError(
-            f"{path} is no picture that can be read ({error}): repair or remove it"
-        ) from error

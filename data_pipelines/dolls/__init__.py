@@ -4,7 +4,7 @@
 or "drawn", `silhouette` where it is. A doll is a `Person`, an `Outfit` and a `Scene`, each from its
 own random stream, so that the same doll appears in both styles and at every size, on every machine.
 The makers (`body`, `head`, `hair`, `clothes`) turn them into parts in figure units, the painter
-paints them.
+paints them. `portrait` gives the same doll's head and shoulders on white.
 
 For try-on, `doll` gives the record itself, `dressed` the same doll in another garment, `figure`
 its picture with parse map, keypoints and silhouette, `flat` a garment alone on white, `worn` the
@@ -21,6 +21,7 @@ from data_pipelines.dolls.garment import Garment
 from data_pipelines.dolls.paint import paint
 from data_pipelines.dolls.people import NOISE, Doll, doll, dressed, parts_of, stream, top_of
 from data_pipelines.dolls.points import Landmarks, landmarks
+from data_pipelines.dolls.portrait import portrait
 from data_pipelines.dolls.shop import Flat, flat
 from data_pipelines.dolls.styles import STYLES, style_named
 from data_pipelines.dolls.subsets import subsets
@@ -40,6 +41,7 @@ __all__ = [
     "figure",
     "flat",
     "landmarks",
+    "portrait",
     "silhouette",
     "subsets",
     "top_of",

@@ -15,7 +15,8 @@ from tryon_jax.port import convert
 from tryon_jax.port import ugatit as port
 from tryon_jax.systems import ugatit
 
-KNOWN = ("units*", "gen_*", "dis_*", "step_*", "enh_*")  # the last: test_ugatit_enhanced.py
+# the last two: test_ugatit_enhanced.py, test_photo2cartoon.py
+KNOWN = ("units*", "gen_*", "dis_*", "step_*", "enh_*", "p2c_*")
 
 
 def cases(*patterns):

@@ -24,8 +24,8 @@ from tests.smoke.runs import (
 from tryon_jax import checkpoint, infer, setup
 from tryon_jax.train import DONE, PREEMPTED
 
-# networks that take long to compile
-SLOW = {name: pytest.mark.slow for name in ("cagan", "ugatit_enhanced")}
+# they take long to compile
+SLOW = dict.fromkeys(("cagan", "photo2cartoon", "ugatit_enhanced"), pytest.mark.slow)
 TRANSLATORS = [
     pytest.param(name, marks=SLOW.get(name, ()))
     for name in CONFIGS

@@ -91,7 +91,13 @@ SYSTEMS = re.findall(
 )
 
 
-@pytest.mark.parametrize(("name", "arg", "steps", "generator", "total"), SYSTEMS)
+SLOW = {"photo2cartoon": pytest.mark.slow}  # takes long to trace
+
+
+@pytest.mark.parametrize(
+    ("name", "arg", "steps", "generator", "total"),
+    [pytest.param(*row, marks=SLOW.get(row[0], ())) for row in SYSTEMS],
+)
 def test_the_numbers_of_readme_s_table_of_systems(name, arg, steps, generator, total):
     module = importlib.import_module(f"configs.{name}")
     config = module.get_config(*[arg] if arg else [])

@@ -5,7 +5,8 @@ Networks", ICCV 2017 (arXiv 1703.10593), in the arithmetic of the authors' PyTor
 `gen_ab` is G: X -> Y and `gen_ba` is F: Y -> X (there G_A and G_B); `disc_b` is D_Y and judges
 domain b (there D_A), `disc_a` is D_X (there D_B): ours are named by what they judge.
 
-What flows through: `real_a`, `real_b` float32 [N, S, S, C] in [-1, 1].
+What flows through: `real_a`, `real_b` float32 [N, S, S, C] in [-1, 1]. With the generator
+`attention` the game is AttentionGAN's (Tang et al. 2019), the pictures show its masks as well.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ml_collections import ConfigDict
 
 from tryon_jax import losses, optim, system
 from tryon_jax.layers.remat import run
+from tryon_jax.networks.attention_generator import MASKS, AttentionGenerator
 from tryon_jax.networks.patchgan import PatchGAN, PixelGAN
 from tryon_jax.networks.resnet_generator import ResnetGenerator
 from tryon_jax.networks.unet import UNet
@@ -32,6 +34,7 @@ GENERATORS = {
     "resnet_6blocks": partial(ResnetGenerator, blocks=6),
     "unet_256": partial(UNet, halvings=8),
     "unet_128": partial(UNet, halvings=7),
+    "attention": AttentionGenerator,
 }
 
 
@@ -63,9 +66,15 @@ class CycleGAN(nn.Module):
     def strips(self) -> dict[str, tuple[str, ...]]:
         """A picture, its translation and return; then what the other domain's picture keeps."""
         strips = {"a2b": ("real_a", "fake_b", "cycle_a"), "b2a": ("real_b", "fake_a", "cycle_b")}
-        if not self.identity:
+        if self.identity:
+            strips = {"a2b": (*strips["a2b"], "identity_b"), "b2a": (*strips["b2a"], "identity_a")}
+        if self.generator != "attention":
             return strips
-        return {"a2b": (*strips["a2b"], "identity_b"), "b2a": (*strips["b2a"], "identity_a")}
+        masks = {
+            f"masks_{d}": (f"real_{d}", *(f"mask_{d}_{i}" for i in range(1, MASKS)), f"kept_{d}")
+            for d in ("a", "b")
+        }
+        return strips | masks
 
     @property
     def multiple(self) -> int:
@@ -143,7 +152,18 @@ class CycleGAN(nn.Module):
     def sample(self, batch: system.Batch) -> dict[str, jax.Array]:
         """Every image of a step, by running statistics where the norm has some."""
         pictures = {**batch, **self._translate(batch, update=False)}
+        if self.generator == "attention":
+            pictures |= self._masks("a", self.gen_ab, batch) | self._masks("b", self.gen_ba, batch)
         return {name: pictures[name] for names in self.strips.values() for name in names}
+
+    def _masks(
+        self, domain: str, gen: AttentionGenerator, batch: system.Batch
+    ) -> dict[str, jax.Array]:
+        """Where each draft of a translation is seen, and where the picture is kept: white."""
+        masks = 2 * gen.blend(batch[f"real_{domain}"]).masks - 1
+        *drafts, kept = jnp.split(masks, MASKS, -1)
+        shown = {f"mask_{domain}_{i}": mask for i, mask in enumerate(drafts, 1)}
+        return shown | {f"kept_{domain}": kept}
 
 
 def make(config: ConfigDict) -> system.System:

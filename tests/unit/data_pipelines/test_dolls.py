@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_pipelines.dolls import STYLES, draw
+from data_pipelines.dolls import STYLES, draw, portrait
 from data_pipelines.dolls.__main__ import sheet
 from data_pipelines.dolls.clothes import worn_parts
 from data_pipelines.dolls.garment import draw_outfit
@@ -160,3 +160,20 @@ def test_sheet_holds_every_doll_in_both_styles():
     np.testing.assert_array_equal(picture[32:48, :16], draw(2, seed=0, style="photo", size=16))
     np.testing.assert_array_equal(picture[16:32, 16:], draw(1, seed=0, style="drawn", size=16))
     assert (picture[32:, 16:] == 255).all()
+
+
+class TestPortrait:
+    def test_head_and_shoulders_on_white(self):
+        """The corners above are paper, the middle is a face, the hair is not cut off."""
+        for style in ("photo", "drawn"):
+            for index in range(6):
+                picture = portrait(index, seed=0, style=style, size=64)
+                assert picture.shape == (64, 64, 3) and picture.dtype == np.uint8
+                assert (picture[:2] == 255).all() and (picture[:, :2] == 255).mean() > 0.7
+                assert (picture[26:40, 26:38] < 255).any(-1).all()
+                assert (picture[-1, 28:36] < 255).any(-1).all()
+
+    def test_both_styles_show_one_person(self):
+        photo, drawn = (portrait(7, seed=0, style=s, size=64) for s in ("photo", "drawn"))
+        there = [(picture < 255).any(-1) for picture in (photo, drawn)]
+        assert (there[0] & there[1]).sum() / (there[0] | there[1]).sum() > 0.9

@@ -1,0 +1,184 @@
+"""photo2cartoon: portraits to cartoons that stay the same person.
+
+Source: minivision-ai/photo2cartoon (2020), which has no paper: U-GAT-IT's game (Kim et al. 2020)
+with an hourglass generator, a heavier cycle, and the face-ID loss. Domain a are photographs, b
+cartoons, both cut and laid on white alike; the names are those of `systems/ugatit.py`.
+
+What flows through: `real_a`, `real_b` float32 [N, S, S, 3] in [-1, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from ml_collections import ConfigDict
+
+from tryon_jax import losses, optim, system
+from tryon_jax.heatmap import heatmap
+from tryon_jax.layers.remat import run
+from tryon_jax.networks.hourglass_generator import HourglassGenerator
+from tryon_jax.networks.mobilefacenet import MobileFaceNet, distance, face_of
+from tryon_jax.networks.ugatit_discriminator import Discriminator
+from tryon_jax.networks.ugatit_generator import Translation
+from tryon_jax.port import photo2cartoon, weight_file
+
+DOMAINS = (("a", "b"), ("b", "a"))  # each, and the other one
+
+
+class Photo2Cartoon(nn.Module):
+    """Four discriminators, then both generators; with `faceid` a frozen network knows faces."""
+
+    channels: int = 32
+    blocks: int = 4
+    light: bool = True
+    levels: int = 4
+    disc_channels: int = 32
+    global_layers: int = 7
+    local_layers: int = 5
+    init_type: str = "pytorch"
+    faceid: bool = False
+    remat: bool = False
+    dtype: jnp.dtype = jnp.float32
+
+    players = {  # noqa: RUF012 - read-only; a plain dict keeps the order of play
+        "disc": ("disc_ga", "disc_la", "disc_gb", "disc_lb"),
+        "gen": ("gen_ab", "gen_ba"),
+    }
+    maker = "gen"
+    sampled = ("gen_ab", "gen_ba")
+    directions = {"ab": ("real_a", "fake_b"), "ba": ("real_b", "fake_a")}  # noqa: RUF012
+    strips = {  # noqa: RUF012
+        "a2b": (
+            *("real_a", "identity_a_heat", "identity_a", "fake_b_heat", "fake_b"),
+            *("cycle_a_heat", "cycle_a"),
+        ),
+        "b2a": (
+            *("real_b", "identity_b_heat", "identity_b", "fake_a_heat", "fake_a"),
+            *("cycle_b_heat", "cycle_b"),
+        ),
+    }
+
+    @property
+    def multiple(self) -> int:
+        """Hourglasses halve `levels` times; full style layers know one picture size."""
+        return max(4, 2**self.levels) if self.light else 0
+
+    def setup(self):
+        """Two generators, two discriminators for each domain, and who knows faces."""
+        common = {"init_type": self.init_type, "dtype": self.dtype}
+        gen = partial(HourglassGenerator, self.channels, self.blocks, self.light, self.levels)
+        disc = partial(Discriminator, self.disc_channels, **common)
+        self.gen_ab, self.gen_ba = gen(**common), gen(**common)
+        self.disc_ga, self.disc_gb = disc(self.global_layers), disc(self.global_layers)
+        self.disc_la, self.disc_lb = disc(self.local_layers), disc(self.local_layers)
+        if self.faceid:
+            self.face = MobileFaceNet(dtype=self.dtype)
+
+    def forward(self, batch: system.Batch) -> dict[str, Translation]:
+        """Fakes, identities and cycles; both inputs of a generator pass through it together."""
+        real_a, real_b = batch["real_a"], batch["real_b"]
+        fake_b, identity_b = self._pair(self.gen_ab, real_a, real_b)
+        fake_a, identity_a = self._pair(self.gen_ba, real_b, real_a)
+        return {
+            "fake_a": fake_a,
+            "fake_b": fake_b,
+            "identity_a": identity_a,
+            "identity_b": identity_b,
+            "cycle_a": run(self.gen_ba, fake_b.image, remat=self.remat),
+            "cycle_b": run(self.gen_ab, fake_a.image, remat=self.remat),
+        }
+
+    def _pair(
+        self, gen: HourglassGenerator, x: jax.Array, y: jax.Array
+    ) -> tuple[Translation, Translation]:
+        made = run(gen, jnp.concatenate([x, y]), remat=self.remat)
+        return (
+            jax.tree.map(lambda part: part[: len(x)], made),
+            jax.tree.map(lambda part: part[len(x) :], made),
+        )
+
+    def _judges(self) -> dict[str, tuple[Discriminator, str]]:
+        """The discriminators by their letters in the original, and the domain each judges."""
+        return {
+            "ga": (self.disc_ga, "a"),
+            "la": (self.disc_la, "a"),
+            "gb": (self.disc_gb, "b"),
+            "lb": (self.disc_lb, "b"),
+        }
+
+    def disc_loss(self, batch: system.Batch, made: Mapping[str, Translation]) -> losses.Terms:
+        """Least squares on patch and CAM logits, real against fake."""
+        adv, adv_cam = {}, {}
+        for name, (disc, domain) in self._judges().items():
+            real, _ = disc(batch[f"real_{domain}"], update=True)
+            fake, _ = disc(made[f"fake_{domain}"].image, update=True)
+            adv[name] = losses.squared(real.logit, 1) + losses.squared(fake.logit, 0)
+            adv_cam[name] = losses.squared(real.cam_logit, 1) + losses.squared(fake.cam_logit, 0)
+        return {"adv": adv, "adv_cam": adv_cam}
+
+    def gen_loss(self, batch: system.Batch, made: Mapping[str, Translation]) -> losses.Terms:
+        """U-GAT-IT's losses, and with `faceid` the face of each picture in its translation."""
+        terms = {term: {} for term in ("adv", "adv_cam", "cycle", "identity", "cam")}
+        for name, (disc, domain) in self._judges().items():
+            fake, _ = disc(made[f"fake_{domain}"].image, update=True)
+            terms["adv"][name] = losses.squared(fake.logit, 1)
+            terms["adv_cam"][name] = losses.squared(fake.cam_logit, 1)
+        for d, _ in DOMAINS:
+            terms["cycle"][d] = losses.l1(made[f"cycle_{d}"].image, batch[f"real_{d}"])
+            terms["identity"][d] = losses.l1(made[f"identity_{d}"].image, batch[f"real_{d}"])
+            # the classifier says 1 for the source of its generator, 0 for the target
+            source, target = made[f"fake_{d}"].cam_logit, made[f"identity_{d}"].cam_logit
+            terms["cam"][d] = losses.cross_entropy(source, 1) + losses.cross_entropy(target, 0)
+        return terms | ({"faceid": self._faceid(batch, made)} if self.faceid else {})
+
+    def _faceid(self, batch: system.Batch, made: Mapping[str, Translation]) -> dict[str, jax.Array]:
+        """How far each face is from that of its translation, by the domain it comes from."""
+        terms = {}
+        for d, other in DOMAINS:
+            real = jax.lax.stop_gradient(self.face(face_of(batch[f"real_{d}"])))
+            terms[d] = distance(self.face(face_of(made[f"fake_{other}"].image)), real)
+        return terms
+
+    def sample(self, batch: system.Batch) -> dict[str, jax.Array]:
+        """Every image of a step, and the attention map behind each, coloured from blue to red."""
+        made = self.forward(batch)
+        size = batch["real_a"].shape[1]
+        pictures = {name: translation.image for name, translation in made.items()}
+        heats = {f"{name}_heat": heatmap(made[name].heat, size=size) for name in made}
+        return {"real_a": batch["real_a"], "real_b": batch["real_b"], **pictures, **heats}
+
+
+def make(config: ConfigDict) -> system.System:
+    """The system of a config; rho and the shares of content stay in [0, 1] after each move.
+
+    `weights.gen.faceid` = 0 is a run without that loss and without its network.
+    """
+    weights = config.weights.to_dict()
+    if not weights["gen"].get("faceid", 0):
+        weights["gen"].pop("faceid", None)
+    module = Photo2Cartoon(
+        faceid="faceid" in weights["gen"],
+        remat=config.remat,
+        dtype=jnp.dtype(config.precision),
+        **config.model,
+    )
+    bounds = dict.fromkeys(("rho", "w_gamma", "w_beta"), (0.0, 1.0))
+    optimizer = optim.adam(config.optim, steps=config.steps, bounds=bounds)
+    readers = {
+        network: system.Reader(weight_file.existing, partial(photo2cartoon.load, network=network))
+        for networks in module.players.values()
+        for network in networks
+    }
+    readers["face"] = system.Reader(photo2cartoon.find_face, photo2cartoon.load_face)
+    return system.adversarial(
+        module,
+        optimizers={player: optimizer for player in module.players},
+        weights=weights,
+        averaging=system.Averaging(config.ema.decay, round(config.ema.start * config.steps)),
+        accumulate=config.accumulate,
+        readers=readers,
+    )
