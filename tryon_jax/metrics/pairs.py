@@ -9,13 +9,11 @@ from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from tryon_jax.layers.precision import full
+from tryon_jax.metrics import ssim as similarity
 
-SPAN = 2.0  # of pixel values in [-1, 1]: the data range R of SSIM and PSNR
-WINDOW = 11  # pixels
-SIGMA = 1.5  # pixels
+SPAN = 2.0  # of pixel values in [-1, 1]: the data range R of PSNR
 
 
 def iou(masks: jax.Array, truth: jax.Array) -> jax.Array:
@@ -40,30 +38,45 @@ def psnr(pictures: jax.Array, truth: jax.Array) -> jax.Array:
     return 10 * jnp.log10(SPAN**2 / error)
 
 
+def psnr_pooled(pictures: jax.Array, truth: jax.Array) -> jax.Array:
+    """PSNR of the error of all pictures together, in dB, []: torchmetrics' own mean.
+
+    It lies below the mean of `psnr`, by 0.2 to 0.9 dB on our test pictures.
+    """
+    return 10 * jnp.log10(SPAN**2 / jnp.mean((full(pictures) - full(truth)) ** 2))
+
+
+def iou_pooled(masks: jax.Array, truth: jax.Array) -> dict[str, jax.Array]:
+    """IoU of all pictures' pixels together, []: `foreground`, and `both`, the mean with the ground.
+
+    The latter is the "mean IU" of Long et al. 2015, which CP-VTON+'s authors cite. 1 where empty.
+    """
+    found = {}
+    for name, (a, b) in {
+        "foreground": (masks > 0, truth > 0),
+        "ground": (masks <= 0, truth <= 0),
+    }.items():
+        either = jnp.sum(a | b)
+        found[name] = jnp.where(either > 0, jnp.sum(a & b) / jnp.maximum(either, 1), 1.0)
+    return {"foreground": found["foreground"], "both": (found["foreground"] + found["ground"]) / 2}
+
+
 def ssim(pictures: jax.Array, truth: jax.Array) -> jax.Array:
     """Structural similarity, [N] in [-1, 1]; the mean over RGB of each channel's.
 
     Gaussian window of 11 x 11 with sigma 1.5, biased (co)variances, windows inside the picture only
-    ("valid"), data range 2: scikit-image with Wang's settings, pytorch-msssim.
+    ("valid"), data range 2: `ssim.ssim` by the convention of Wang.
 
     Raises:
       ValueError: if a side is shorter than the window.
-
-    Source: Wang et al. 2004.
     """
-    if min(pictures.shape[1:3]) < WINDOW:
-        raise ValueError(
-            f"SSIM looks through windows of {WINDOW} pixels, got pictures of "
-            f"{pictures.shape[1]} x {pictures.shape[2]}"
-        )
-    x, y = full(pictures) + 1, full(truth) + 1  # SSIM's brightness begins at black
-    mean_x, mean_y = _blurred(x), _blurred(y)
-    var_x, var_y = _blurred(x * x) - mean_x**2, _blurred(y * y) - mean_y**2
-    covariance = _blurred(x * y) - mean_x * mean_y
-    c1, c2 = (0.01 * SPAN) ** 2, (0.03 * SPAN) ** 2
-    brightness = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
-    structure = (2 * covariance + c2) / (var_x + var_y + c2)
-    return jnp.mean(brightness * structure, (1, 2, 3))
+    return similarity.ssim(pictures, truth)
+
+
+def ssim_grey(pictures: jax.Array, truth: jax.Array) -> jax.Array:
+    """The same of Pillow's grey levels, as HR-VITON's evaluation has it: [N] in [-1, 1]."""
+    grey = (similarity.grey_pillow(x) for x in (pictures, truth))
+    return similarity.ssim(*grey)
 
 
 PAIRWISE: Mapping[str, Callable[[jax.Array, jax.Array], jax.Array]] = {
@@ -71,18 +84,5 @@ PAIRWISE: Mapping[str, Callable[[jax.Array, jax.Array], jax.Array]] = {
     "l1": l1,
     "psnr": psnr,
     "ssim": ssim,
+    "ssim_grey": ssim_grey,
 }
-
-
-def _blurred(x: jax.Array) -> jax.Array:
-    """The means through the window; as 22 shifted sums, which XLA fuses on every device."""
-    offsets = np.arange(WINDOW) - WINDOW // 2
-    taps = np.exp(-(offsets**2) / (2 * SIGMA**2))
-    for axis in (1, 2):
-        length = x.shape[axis] - WINDOW + 1
-        shifted = (
-            tap * jax.lax.slice_in_dim(x, start, start + length, axis=axis)
-            for start, tap in enumerate((taps / taps.sum()).tolist())
-        )
-        x = sum(shifted, start=jnp.zeros((), x.dtype))
-    return x
