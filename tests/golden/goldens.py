@@ -18,7 +18,6 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 # Kinds that later systems will read; this list only shrinks.
 LATER = {
     "ugatit": ("enh_*", "p2c_*"),
-    "metrics": ("fid_kid_is*", "inception_fid*", "resize*"),
     "designgan": ("instagan_*", "hrnet_*", "own_*", "pose_resnet*", "landmark_heatmaps*"),
 }
 
