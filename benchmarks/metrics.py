@@ -57,7 +57,7 @@ def features(seed: int, *, n: int, width: int) -> np.ndarray:
     noise = rng.standard_normal((n, width))
     mixed = noise + np.roll(noise, 1, 1) + 0.5 * np.roll(noise, 7, 1)
     scales = np.exp(-4 * np.arange(width) / width)
-    return np.float32(np.maximum(mixed * scales + 0.1 * seed * scales, 0))
+    return np.maximum(mixed * scales + 0.1 * seed * scales, 0).astype(np.float32)
 
 
 def gathered(features: np.ndarray) -> fid.Moments:
@@ -70,11 +70,11 @@ def gathered(features: np.ndarray) -> fid.Moments:
 
 def textbook(x: np.ndarray, y: np.ndarray) -> float:
     """The distance by whole covariances and the root of their product."""
-    means = [z.mean(0, dtype=np.float64) for z in (x, y)]
+    first, second = (z.mean(0, dtype=np.float64) for z in (x, y))
     covariances = [np.cov(z.astype(np.float64), rowvar=False) for z in (x, y)]
-    root = scipy.linalg.sqrtm(covariances[0] @ covariances[1])
-    traces = sum(np.trace(c) for c in covariances) - 2 * np.trace(np.asarray(root).real)
-    return float(((means[0] - means[1]) ** 2).sum() + traces)
+    root: Any = scipy.linalg.sqrtm(covariances[0] @ covariances[1])
+    traces = sum(np.trace(c) for c in covariances) - 2 * np.trace(root).real
+    return float(((first - second) ** 2).sum() + traces)
 
 
 def measured(way: Callable[[], float]) -> dict[str, float]:

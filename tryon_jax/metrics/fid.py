@@ -64,7 +64,7 @@ def merge(a: Moments, b: Moments) -> Moments:
     factor = np.concatenate([a.factor, b.factor, apart[None]])
     width = factor.shape[1]
     if len(factor) > 2 * width:  # not sooner: each shortening costs 2 D^3 operations or more
-        factor = np.linalg.qr(factor, mode="r")
+        factor = _shortened(factor)
     return Moments(count, a.mean + (b.mean - a.mean) * (b.count / count), factor)
 
 
@@ -118,11 +118,15 @@ def caution(a: Moments, b: Moments) -> str:
 def _trace_of_root(a: Moments, b: Moments) -> float:
     """Tr (S1 S2)^(1/2), by the singular values of the factors' product."""
     first, second = (
-        np.linalg.qr(x.factor, mode="r") if len(x.factor) > x.factor.shape[1] else x.factor
-        for x in (a, b)
+        _shortened(x.factor) if len(x.factor) > 1.2 * len(x.mean) else x.factor for x in (a, b)
     )
     values = np.linalg.svd(first @ second.T, compute_uv=False)
     return float(values.sum() / np.sqrt((a.count - 1.0) * (b.count - 1.0)))
+
+
+def _shortened(factor: np.ndarray) -> np.ndarray:
+    """A factor of the same scatter with no more rows than columns."""
+    return np.asarray(np.linalg.qr(factor, mode="r"))
 
 
 def _check_widths(a: Moments, b: Moments) -> None:

@@ -70,7 +70,8 @@ class Features:
         rule = CONVENTIONS[self.convention]
         levels = resize(image_uint8, size=(SIDE, SIDE), convention=rule.resize)
         with jax.default_matmul_precision("highest"):
-            return Inception().apply(self.variables, (levels - rule.grey) / rule.half)
+            features: Any = Inception().apply(self.variables, (levels - rule.grey) / rule.half)
+        return features
 
 
 def load(source: str | Path, *, convention: str = "pytorch_fid") -> Features:

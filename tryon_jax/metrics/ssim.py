@@ -20,7 +20,7 @@ Source: Wang et al. 2004; several scales: Wang, Simoncelli and Bovik 2003.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -95,7 +95,7 @@ def ms_ssim(pictures: jax.Array, truth: jax.Array) -> jax.Array:
         last = level == len(SCALES) - 1
         found = jnp.mean(brightness * structure if last else structure, (1, 2))
         score = score * nn.relu(found) ** power
-        edges = [(side % 2, side % 2) for side in x.shape[1:3]]
+        edges: Any = [(side % 2, side % 2) for side in x.shape[1:3]]
         x, y = (nn.avg_pool(z, (2, 2), (2, 2), edges) for z in (x, y))
     return jnp.mean(score, -1)
 

@@ -45,7 +45,7 @@ class Features:
             )
         levels = resize(image_uint8, size=(SIDE, SIDE), convention="ptaa")
         with jax.default_matmul_precision("highest"):
-            maps = VGG(16, taps=(TAP,)).apply(self.variables, imagenet(levels / 127.5 - 1))
+            maps: Any = VGG(16, taps=(TAP,)).apply(self.variables, imagenet(levels / 127.5 - 1))
         return jnp.mean(maps[TAP], (1, 2))
 
 

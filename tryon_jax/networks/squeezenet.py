@@ -5,6 +5,8 @@ Source: Iandola et al. 2016 (arXiv 1602.07360); version 1.1 as torchvision keeps
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -80,5 +82,5 @@ def _pooled(x: jax.Array) -> jax.Array:
 
     PyTorch's `ceil_mode`.
     """
-    edges = [(0, (side - 3) % 2) for side in x.shape[1:3]]
+    edges: Any = [(0, (side - 3) % 2) for side in x.shape[1:3]]
     return nn.max_pool(x, (3, 3), (2, 2), edges)
