@@ -107,14 +107,15 @@ class Pipeline:
             skipped=self._skipped,
         )
 
-        def example(position: int) -> dict[str, np.ndarray]:
+        def write(position: int, into: dict[str, np.ndarray]) -> None:
             index, made = order.at(position)
             if "other" not in made:
                 made["other"] = self._drawn(index, epoch=position // len(train))
-            return {key: ops.normalise(x) for key, x in self._augmented(made, position).items()}
+            for key, image in self._augmented(made, position).items():
+                ops.normalise(image, into=into[key])
 
         return stream.Batches(
-            example,
+            write,
             shapes=self._shapes,
             start_step=start_step,
             batch_size=self._batch_size,

@@ -95,15 +95,15 @@ class Pipeline:
             skipped=self._skipped,
         )
 
-        def example(position: int) -> dict[str, np.ndarray]:
+        def write(position: int, into: dict[str, np.ndarray]) -> None:
             item = order.at(position)
-            made = viton_items.example(item, representation=self._representation)
-            if self._flip and ops.words(self._seed, position, domain=_MIRROR)[0] >> 31:
-                return {key: ops.flip(array) for key, array in made.items()}
-            return made
+            mirrored = self._flip and ops.words(self._seed, position, domain=_MIRROR)[0] >> 31 == 1
+            viton_items.write(
+                item, into=into, representation=self._representation, mirrored=mirrored
+            )
 
         return stream.Batches(
-            example,
+            write,
             shapes=self._shapes,
             start_step=start_step,
             batch_size=self._batch_size,
