@@ -169,20 +169,13 @@ def fits(width: int, height: int, *, recipe: Recipe) -> bool:
     return scaled == (recipe.image_size, recipe.image_size)
 
 
-def augment(
-    image: np.ndarray,
-    *,
-    recipe: Recipe,
-    draws: tuple[int, int, int],
-    into: np.ndarray | None = None,
-) -> np.ndarray:
+def augment(image: np.ndarray, *, recipe: Recipe, draws: tuple[int, int, int]) -> np.ndarray:
     """A training picture: scaled, cropped at a random place, mirrored or not, in [-1, 1].
 
     Args:
       image: uint8 [h, w, 3].
       recipe: what to do.
       draws: 32-bit words that choose row, column and mirroring (`words`).
-      into: receives the result, as in `normalise`.
 
     Returns:
       float32 [image_size, image_size, 3] in [-1, 1].
@@ -198,7 +191,7 @@ def augment(
         for word, length in zip(draws, image.shape[:2], strict=False)
     )
     image = crop(image, row=row, col=col, size=size)
-    return normalise(flip(image) if recipe.flip and draws[2] >> 31 else image, into=into)
+    return normalise(flip(image) if recipe.flip and draws[2] >> 31 else image)
 
 
 def misfit(width: int, height: int, *, recipe: Recipe) -> str:

@@ -108,6 +108,23 @@ class Shuffled(Generic[Item]):
         )
 
 
+def written(
+    example: Callable[[int], Mapping[str, np.ndarray]],
+) -> Callable[[int, dict[str, np.ndarray]], None]:
+    """For `Batches`: copies what an example (position -> float32 arrays of one item) makes."""
+
+    def write(position: int, into: dict[str, np.ndarray]) -> None:
+        made = example(position)
+        for key, place in into.items():
+            if made[key].shape != place.shape:  # NumPy would repeat what is smaller
+                raise ValueError(
+                    f"{key} must be {place.shape}, as in `shapes`, got {made[key].shape}"
+                )
+            place[...] = made[key]
+
+    return write
+
+
 class _Ordered(NamedTuple):
     """A batch that is being made."""
 

@@ -111,8 +111,9 @@ class Pipeline:
             index, made = order.at(position)
             if "other" not in made:
                 made["other"] = self._drawn(index, epoch=position // len(train))
-            for key, image in self._augmented(made, position).items():
-                ops.normalise(image, into=into[key])
+            images = self._augmented(made, position)
+            for key, place in into.items():
+                ops.normalise(images[key], into=place)
 
         return stream.Batches(
             write,

@@ -106,7 +106,7 @@ class Pipeline:
         """
         shape = (self._recipe.image_size, self._recipe.image_size, 3)
         return stream.Batches(
-            self._writer(),
+            stream.written(self._example()),
             shapes=dict.fromkeys(KEYS, shape),
             start_step=start_step,
             batch_size=self._batch_size,
@@ -142,18 +142,18 @@ class Pipeline:
         """Domains that are drawn together."""
         return ["ab"] if self._paired else ["a", "b"]
 
-    def _writer(self) -> Callable[[int, dict[str, np.ndarray]], None]:
+    def _example(self) -> Callable[[int], dict[str, np.ndarray]]:
         orders = [self._order(number, lane) for number, lane in enumerate(self._lanes)]
 
-        def write(position: int, into: dict[str, np.ndarray]) -> None:
+        def example(position: int) -> dict[str, np.ndarray]:
+            made = {}
             for number, (lane, order) in enumerate(zip(self._lanes, orders, strict=True)):
                 draws = ops.words(self._seed, position, domain=number)
                 for domain, image in zip(lane, order.at(position), strict=True):
-                    ops.augment(
-                        image, recipe=self._recipe, draws=draws, into=into[f"real_{domain}"]
-                    )
+                    made[f"real_{domain}"] = ops.augment(image, recipe=self._recipe, draws=draws)
+            return made
 
-        return write
+        return example
 
     def _order(self, number: int, lane: str) -> stream.Shuffled[list[np.ndarray]]:
         found = [self._found[f"train_{domain}"] for domain in lane]

@@ -114,15 +114,18 @@ def write(item: Item, *, into: dict[str, np.ndarray], representation: str, mirro
       representation: "cpvton" or "plus": whose label sets.
       mirrored: left and right are exchanged in everything, the channels of the pose are not.
     """
-    for key, codes in _codes(item, representation=representation).items():
-        shaped = codes if codes.ndim == 3 else codes[..., None]
+    codes = _codes(item, representation=representation)
+    for key, place in into.items():
+        if key == "pose":
+            maps = place[:, ::-1] if mirrored else place
+            rep.draw_pose(item.person.joints, into=maps, radius=rep.radius(len(maps)))
+            continue
+        shaped = codes[key] if codes[key].ndim == 3 else codes[key][..., None]
         turned = ops.flip(shaped) if mirrored else shaped
-        if codes.dtype == bool:
-            into[key][...] = turned
+        if turned.dtype == bool:
+            place[...] = turned
         else:
-            ops.normalise(turned, into=into[key])
-    pose, radius = into["pose"], rep.radius(item.person.parse.shape[0])
-    rep.draw_pose(item.person.joints, into=pose[:, ::-1] if mirrored else pose, radius=radius)
+            ops.normalise(turned, into=place)
 
 
 def _codes(item: Item, *, representation: str) -> dict[str, np.ndarray]:

@@ -164,6 +164,29 @@ def test_error_of_an_item_arrives_as_it_is_in_its_turn():
     made.close()
 
 
+def test_examples_are_copied_if_they_are_what_was_promised():
+    def example(position):
+        return {"x": np.full(2, position, np.float32), "not asked for": np.zeros(1)}
+
+    made = batches(stream.written(example))
+    assert positions(made, 2) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("example", "error", "message"),
+    [
+        ({"x": np.zeros(1, np.float32)}, ValueError, r"x must be \(2,\), .* got \(1,\)"),
+        ({"y": np.zeros(2, np.float32)}, KeyError, "x"),
+    ],
+)
+def test_examples_of_another_shape_are_refused(example, error, message):
+    made = batches(stream.written(lambda position: example))
+    with pytest.raises(error, match=message):
+        next(made)
+    made.close()
+
+
 def test_close_ends_the_stream_and_its_threads():
     calls = []
 
