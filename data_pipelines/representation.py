@@ -9,11 +9,14 @@ Source: CP-VTON (2018), section 3.1, and CP-VTON+ (2020); exact to the bit with 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
+
+from data_pipelines import ops
 
 LABELS = (
     "background", "hat", "hair", "glove", "sunglasses", "upper-clothes", "dress", "coat", "socks",
@@ -58,9 +61,8 @@ class Cloth(NamedTuple):
 
 def labelled(parse: np.ndarray, labels: Iterable[int]) -> np.ndarray:
     """Where a parse map has one of the labels: uint8 [H, W] -> bool [H, W]."""
-    wanted = np.zeros(256, bool)
-    wanted[list(labels)] = True
-    return np.take(wanted, parse)
+    found = parse.tobytes().translate(_is_one_of(tuple(labels)))  # half of `np.take`'s time
+    return np.frombuffer(found, bool).reshape(parse.shape)
 
 
 def body_shape(body: np.ndarray) -> np.ndarray:
@@ -80,12 +82,13 @@ def body_shape(body: np.ndarray) -> np.ndarray:
 
 def regions(person: Person, labels: Iterable[int]) -> np.ndarray:
     """The person's pixels of some labels, black elsewhere: uint8 [H, W, 3]."""
-    return _laid_over("black", person.picture, labelled(person.parse, labels))
+    return person.picture * _every_channel(labelled(person.parse, labels))
 
 
 def worn_cloth(person: Person) -> np.ndarray:
     """The worn upper clothes, white elsewhere: uint8 [H, W, 3]; the GMM's target."""
-    return _laid_over("white", person.picture, labelled(person.parse, WORN))
+    # 1 - 1 leaves the picture, 0 - 1 is 255: white
+    return person.picture | (_every_channel(labelled(person.parse, WORN)) - np.uint8(1))
 
 
 def radius(height: int) -> int:
@@ -93,37 +96,26 @@ def radius(height: int) -> int:
     return max(1, round(_RADIUS * height / _HEIGHT))
 
 
-def pose_maps(joints: np.ndarray, *, height: int, width: int, radius: int) -> np.ndarray:
+def draw_pose(joints: np.ndarray, *, into: np.ndarray, radius: int) -> None:
     """One map for each joint: -1, and +1 in a box around it.
 
     Args:
       joints: float [18, 2], (x, y) in pixels; a joint is drawn if x > 1 and y > 1.
-      height: of the maps in pixels.
-      width: of the maps in pixels.
+      into: float32 [height, width, 18] that becomes the maps in {-1, 1}: values already, for codes
+        would cost 1 ms a person.
       radius: columns trunc(x - radius) to trunc(x + radius) are filled, rows alike, both ends
         included; what lies outside the picture is cut off.
-
-    Returns:
-      float32 [height, width, 18] in {-1, 1}: values already, for codes would cost 1 ms a person.
     """
-    maps = np.full((height, width, len(joints)), -1, np.float32)
+    into.fill(-1)
     for joint, (x, y) in enumerate(joints):
         if x > 1 and y > 1:
             left, top = max(0, int(x - radius)), max(0, int(y - radius))
-            maps[top : int(y + radius) + 1, left : int(x + radius) + 1, joint] = 1
-    return maps
+            into[top : int(y + radius) + 1, left : int(x + radius) + 1, joint] = 1
 
 
 def values(codes: np.ndarray) -> np.ndarray:
-    """uint8 [H, W] or [H, W, C] -> float32 [H, W, C] in [-1, 1], C = 1 for two axes.
-
-    As `ops.normalise`, to the bit, in place: new arrays for each operation cost ten times as much.
-    """
-    made = codes.astype(np.float32)
-    made /= 255
-    made -= 0.5
-    made /= 0.5
-    return made if made.ndim == 3 else made[..., None]
+    """uint8 [H, W] or [H, W, C] -> float32 [H, W, C] in [-1, 1], C = 1 for two axes."""
+    return ops.normalise(codes if codes.ndim == 3 else codes[..., None])
 
 
 def zero_one(mask: np.ndarray) -> np.ndarray:
@@ -156,8 +148,15 @@ def parse_ids(colours: np.ndarray) -> np.ndarray:
     return ids
 
 
-def _laid_over(colour: str, picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The picture where the mask is set, one colour elsewhere; `np.where` takes twice as long."""
-    canvas = Image.new("RGB", mask.shape[::-1], colour)
-    canvas.paste(Image.fromarray(picture), mask=Image.fromarray(mask))
-    return np.asarray(canvas)
+@functools.cache
+def _is_one_of(labels: tuple[int, ...]) -> bytes:
+    """256 bytes: 1 at the labels, 0 elsewhere."""
+    return bytes(label in labels for label in range(256))
+
+
+def _every_channel(mask: np.ndarray) -> np.ndarray:
+    """A mask three times: bool [H, W] -> uint8 [H, W, 3]; a broadcast takes five times as long."""
+    spread = np.empty((*mask.shape, 3), np.uint8)
+    for channel in range(3):
+        spread[..., channel] = mask
+    return spread

@@ -3,14 +3,19 @@
 Position p of a run is epoch p // N, place p % N of a shuffle that depends on (seed, epoch) alone.
 Therefore step s can be entered directly, a resumed run continues bit for bit, and any number of
 processes reads the same global batches: step s covers the positions s * B to (s + 1) * B - 1, and
-process k of n loads the k-th contiguous B / n of them. The pictures are made by plain Python on
-tf.data's threads: Pillow works outside the interpreter lock.
+process k of n loads the k-th contiguous B / n of them.
+
+tf.data numbers the items, runs them on its threads and waits for the order; plain Python writes
+each item straight into its place in a batch, beside tf.data: Pillow and NumPy work outside the
+interpreter lock, and as a tensor a finished batch would be copied twice more.
 """
 
 from __future__ import annotations
 
 import functools
+import math
 import os
+import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
@@ -22,6 +27,8 @@ from data_pipelines.prepare import DataError, workers
 
 PREFETCH = 2  # finished batches that wait for the training loop
 _LAST = 2**62  # local items in an endless stream
+_ALIGNED = 64  # bytes; JAX on a CPU takes over arrays that begin at a multiple without a copy
+_PLACES = 1024  # of an epoch that are shuffled at once: one call costs 0.5 ms, however many
 
 Item = TypeVar("Item")
 
@@ -46,12 +53,17 @@ def shuffled(position: int, *, length: int, seed: tuple[int, ...]) -> int:
       seed: integers >= 0 that name the order.
     """
     epoch, place = divmod(position, length)
-    words = np.random.SeedSequence((*seed, epoch)).generate_state(2)
-    return int(
-        tensorflow().random.experimental.index_shuffle(
-            np.int64(place), seed=words.astype(np.int64), max_index=np.int64(length - 1)
-        )
-    )
+    block, place = divmod(place, _PLACES)
+    return int(_shuffled_places(block, length=length, seed=(*seed, epoch))[place])
+
+
+@functools.lru_cache(maxsize=64)  # 8 KB each; a batch at the turn of an epoch needs both
+def _shuffled_places(block: int, *, length: int, seed: tuple[int, ...]) -> np.ndarray:
+    """Indices of the items at `_PLACES` places of one epoch: int64 [_PLACES or fewer]."""
+    places = np.arange(block * _PLACES, min((block + 1) * _PLACES, length), dtype=np.int64)
+    words = np.random.SeedSequence(seed).generate_state(2)
+    shuffle = tensorflow().random.experimental.index_shuffle
+    return shuffle(places, seed=words.astype(np.int64), max_index=np.int64(length - 1)).numpy()
 
 
 class Shuffled(Generic[Item]):
@@ -74,6 +86,7 @@ class Shuffled(Generic[Item]):
           skipped: receives name -> reason of the items that could not be read.
         """
         self._load, self._names, self._seed, self._skipped = load, names, seed, skipped
+        tensorflow()  # not first on a thread: whoever asks for an order keeps it off accelerators
 
     def at(self, position: int) -> Item:
         """The item at a position, or the first readable one after it in the same epoch.
@@ -96,6 +109,23 @@ class Shuffled(Generic[Item]):
         )
 
 
+def written(
+    example: Callable[[int], Mapping[str, np.ndarray]],
+) -> Callable[[int, dict[str, np.ndarray]], None]:
+    """For `Batches`: copies what an example (position -> float32 arrays of one item) makes."""
+
+    def write(position: int, into: dict[str, np.ndarray]) -> None:
+        made = example(position)
+        for key, place in into.items():
+            if made[key].shape != place.shape:  # NumPy would repeat what is smaller
+                raise ValueError(
+                    f"{key} must be {place.shape}, as in `shapes`, got {made[key].shape}"
+                )
+            place[...] = made[key]
+
+    return write
+
+
 class Batches(Iterator[dict[str, np.ndarray]]):
     """One process's share of every global batch, in order, without end.
 
@@ -104,7 +134,7 @@ class Batches(Iterator[dict[str, np.ndarray]]):
 
     def __init__(
         self,
-        example: Callable[[int], dict[str, np.ndarray]],
+        write: Callable[[int, dict[str, np.ndarray]], None],
         *,
         shapes: Mapping[str, tuple[int, ...]],
         start_step: int,
@@ -115,8 +145,9 @@ class Batches(Iterator[dict[str, np.ndarray]]):
         """Starts to load at a step; what came before costs nothing.
 
         Args:
-          example: position -> float32 arrays of one item; pure, called from several threads.
-          shapes: shape of each array of an example.
+          write: (position, arrays) -> writes every number of one item into the float32 arrays;
+            depends on the position alone, called from several threads.
+          shapes: shape of each array of an item.
           start_step: first step, >= 0.
           batch_size: items in a global batch.
           process_index: which share, in [0, process_count).
@@ -126,11 +157,11 @@ class Batches(Iterator[dict[str, np.ndarray]]):
           ValueError: if a number is out of its range.
         """
         _check_share(start_step, batch_size, process_index, process_count)
-        self._failures: list[Exception] = []
         share = batch_size // process_count
+        self._desk = _Desk(write, shapes, share=share)
+        self._failure: Exception | None = None
         dataset = _dataset(
-            self._guard(example),
-            shapes=shapes,
+            self._desk.make,
             first=start_step * share,
             share=share,
             batch_size=batch_size,
@@ -141,50 +172,91 @@ class Batches(Iterator[dict[str, np.ndarray]]):
         # also runs when the interpreter ends, before its threads lose the ground
         self.close = weakref.finalize(self, state.clear)
 
-    def _guard(self, example):
-        failures = self._failures
-
-        def guarded(position):
-            try:
-                made = example(int(position))
-            except Exception as error:  # TensorFlow would turn it into text
-                failures.append(error)
-                raise
-            return [made[key] for key in sorted(made)]
-
-        return guarded
-
     def __next__(self) -> dict[str, np.ndarray]:
-        """The next batch, float32 [share, ...] for each key; ends only after `close`."""
+        """The next batch, float32 [share, ...] for each key, read-only; ends only after `close`.
+
+        The arrays share one piece of memory: what keeps one keeps all of the batch.
+        """
         if not self._state:
             raise StopIteration
+        if self._failure:
+            raise self._failure
         try:
-            return next(self._state["iterator"])
-        except Exception:
-            if self._failures:
-                raise self._failures[0] from None
+            items = next(self._state["iterator"])
+        except Exception as error:
+            # of items under way a later one may have failed first
+            failures = self._desk.failures
+            self._failure = failures[min(failures)] if failures else error
+            raise self._failure from None
+        return self._desk.take(int(items[0]))
+
+
+class _Desk:
+    """Where tf.data's threads write items down, and finished batches are taken from."""
+
+    def __init__(
+        self,
+        write: Callable[[int, dict[str, np.ndarray]], None],
+        shapes: Mapping[str, tuple[int, ...]],
+        *,
+        share: int,
+    ):
+        self._write, self._shapes, self._share = write, dict(shapes), share
+        self._batches: dict[int, dict[str, np.ndarray]] = {}
+        self._lock = threading.Lock()
+        self.failures: dict[int, Exception] = {}  # by item
+
+    def make(self, item: np.int64, position: np.int64) -> np.int64:
+        """Writes one item into its batch; returns its number."""
+        number, place = divmod(int(item), self._share)
+        try:
+            with self._lock:
+                if number not in self._batches:
+                    self._batches[number] = _empty(self._shapes, count=self._share)
+                arrays = self._batches[number]
+            self._write(int(position), {key: array[place] for key, array in arrays.items()})
+        except Exception as error:  # TensorFlow would turn it into text
+            self.failures[int(item)] = error
             raise
+        return item
+
+    def take(self, first: int) -> dict[str, np.ndarray]:
+        """The finished batch that begins with an item."""
+        made = self._batches.pop(first // self._share)
+        for array in made.values():
+            array.flags.writeable = False
+        return made
 
 
-def _dataset(example, *, shapes, first, share, batch_size, offset):
-    """Batches of one process; item i has position i // share * batch_size + offset + i % share."""
+def _dataset(make, *, first, share, batch_size, offset):
+    """Numbers of finished items; i has position i // share * batch_size + offset + i % share."""
     tf = tensorflow()
-    keys = sorted(shapes)
 
-    def make(item):
+    def made(item):
         position = item // share * batch_size + offset + item % share
-        arrays = tf.numpy_function(example, [position], [tf.float32] * len(keys))
-        return {
-            key: tf.ensure_shape(array, shapes[key])
-            for key, array in zip(keys, arrays, strict=True)
-        }
+        return tf.ensure_shape(tf.numpy_function(make, [item, position], tf.int64), ())
 
     options = tf.data.Options()
     options.autotune.enabled = False  # a fixed number of threads; its optimiser would stay busy
     options.threading.private_threadpool_size = workers()
     dataset = tf.data.Dataset.range(first, _LAST)
-    dataset = dataset.map(make, num_parallel_calls=workers(), deterministic=True)
+    dataset = dataset.map(made, num_parallel_calls=workers(), deterministic=True)
     return dataset.batch(share, drop_remainder=True).prefetch(PREFETCH).with_options(options)
+
+
+def _empty(shapes: Mapping[str, tuple[int, ...]], *, count: int) -> dict[str, np.ndarray]:
+    """Arrays for a batch, float32 [count, ...] for each key, undefined.
+
+    One piece of memory for all: the system gives a large one in large pages, several times faster.
+    """
+    step = _ALIGNED // 4
+    sizes = [-(-count * math.prod(shape) // step) * step for shape in shapes.values()]
+    memory = np.empty(sum(sizes) + step, np.float32)
+    begin, arrays = -memory.ctypes.data % _ALIGNED // 4, {}
+    for (key, shape), size in zip(shapes.items(), sizes, strict=True):
+        arrays[key] = memory[begin : begin + count * math.prod(shape)].reshape(count, *shape)
+        begin += size
+    return arrays
 
 
 def _check_share(start_step, batch_size, process_index, process_count):

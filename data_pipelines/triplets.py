@@ -19,6 +19,7 @@ from ml_collections import ConfigDict
 from data_pipelines import (
     fields,
     ops,
+    pipeline,
     prepare,
     stream,
     triplet_check,
@@ -30,12 +31,12 @@ from data_pipelines.triplet_sources import Dolls, Folder
 from data_pipelines.viton_items import HeldOut
 
 KEYS = triplet_fields.KEYS
-SPLITS = ("train", "test")
+SPLITS = pipeline.SPLITS
 PAIRS = ("same", "other")  # of the test set
 _ORDER, _PLACE, _MIRROR, _OTHER = range(2, 6)  # salts of the random streams
 
 
-class Pipeline:
+class Pipeline(pipeline.Pipeline):
     """The data of a run: `load` makes it, after all checks."""
 
     def __init__(self, source: Source, *, config: ConfigDict, report: prepare.Report | None):
@@ -46,81 +47,24 @@ class Pipeline:
           config: a run's, without faults (`triplet_fields.wrong`).
           report: of the check; None without one.
         """
-        self.report = report
         self._source, self._data = source, config.data.copy_and_resolve_references()
         self._garments = garments_of(source.train)
-        self._headline = triplet_fields.headline(
-            config, self.counts, garments=len(self._garments), layout=source.layout
+        counts = {"train": len(source.train)}
+        counts |= {f"test_{pairs}": len(source.tests[pairs]) for pairs in PAIRS}
+        super().__init__(
+            counts=counts,
+            shapes=triplet_fields.shapes(config),
+            batch_size=config.batch_size,
+            seed=config.seed,
+            headline=triplet_fields.headline(
+                config, counts, garments=len(self._garments), layout=source.layout
+            ),
+            report=report,
         )
-        self._batch_size, self._seed = config.batch_size, config.seed
         self._size = dict(zip(("height", "width"), viton_fields.size(config), strict=True))
         self._enlarged = dict(zip(self._size, triplet_fields.enlarged(config), strict=True))
-        self._shapes = triplet_fields.shapes(config)
         self._keeps = viton_fields.keeps(config)
         self._kept: dict[tuple[str, str], np.ndarray] = {}
-        self._skipped: dict[str, str] = {}
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Triplets of each kind: train, test_same, test_other."""
-        tests = {f"test_{pairs}": len(self._source.tests[pairs]) for pairs in PAIRS}
-        return {"train": len(self._source.train), **tests}
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Steps in which every training person is seen once."""
-        return -(-self.counts["train"] // self._batch_size)
-
-    @property
-    def skipped(self) -> dict[str, str]:
-        """Name -> reason of the pictures that could not be read so far."""
-        return dict(self._skipped)
-
-    def summary(self) -> str:
-        """Where the triplets come from and how many there are; then one line for each warning."""
-        warnings = self.report.warnings if self.report else []
-        return "\n".join([self._headline, *(f"warning: {message}" for message in warnings)])
-
-    def batches(
-        self, start_step: int, *, process_index: int = 0, process_count: int = 1
-    ) -> stream.Batches:
-        """Training batches from a step on, without end: this process's share of each.
-
-        Args:
-          start_step: step of the first batch; the order is that of a run from 0.
-          process_index: which share of each global batch, in [0, process_count).
-          process_count: processes that share a global batch; must divide batch_size.
-
-        Returns:
-          Iterator of dicts (`KEYS`) of float32 [batch_size / process_count, H, W, 3] in [-1, 1];
-          its `close()` ends its threads.
-
-        Raises:
-          ValueError: if a number is out of its range.
-          prepare.DataError: while iterating, if no triplet can be read.
-        """
-        train = self._source.train
-        order = stream.Shuffled(
-            self._training,
-            names=[triplet.person for triplet in train],
-            seed=(self._seed, _ORDER),
-            skipped=self._skipped,
-        )
-
-        def example(position: int) -> dict[str, np.ndarray]:
-            index, made = order.at(position)
-            if "other" not in made:
-                made["other"] = self._drawn(index, epoch=position // len(train))
-            return {key: ops.normalise(x) for key, x in self._augmented(made, position).items()}
-
-        return stream.Batches(
-            example,
-            shapes=self._shapes,
-            start_step=start_step,
-            batch_size=self._batch_size,
-            process_index=process_index,
-            process_count=process_count,
-        )
 
     def fixed(self, split: str, count: int) -> dict[str, np.ndarray]:
         """The first triplets, resized and nothing else, for grids.
@@ -136,10 +80,7 @@ class Pipeline:
           ValueError: if the split is unknown or the count is below 1.
           prepare.DataError: if no triplet can be read.
         """
-        if split not in SPLITS:
-            raise ValueError(f"split must be one of {SPLITS}, got {split!r}")
-        if count < 1:
-            raise ValueError(f"count must be 1 or more, got {count}")
+        pipeline.check_fixed(split, count=count)
         triplets = self._source.tests["other"] if split == "test" else []
         triplets = triplets or [self._first(triplet) for triplet in self._source.train]
         shown = []
@@ -156,7 +97,7 @@ class Pipeline:
                 f"none of {len(triplets)} {split} triplets can be read, such as {first} "
                 f"({self._skipped[first]}); is the disk still there?"
             )
-        return _stacked(shown)
+        return pipeline.stacked(shown)
 
     def held_out(self, pairs: str, *, batch_size: int) -> Iterator[HeldOut]:
         """All test triplets of a kind in order, resized and nothing else.
@@ -172,10 +113,7 @@ class Pipeline:
           ValueError: if an argument is out of its range.
           prepare.DataError: if there are no such triplets, or, while iterating, one cannot be read.
         """
-        if pairs not in PAIRS:
-            raise ValueError(f"pairs must be one of {PAIRS}, got {pairs!r}")
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be 1 or more, got {batch_size}")
+        pipeline.check_held_out(pairs, known=PAIRS, batch_size=batch_size)
         triplets = self._source.tests[pairs]
         if not triplets:
             raise prepare.DataError(
@@ -218,7 +156,26 @@ class Pipeline:
           ValueError: if a file cannot be read.
         """
         triplet = self._source.asked(person, cloth, worn=worn)
-        return _stacked([self._plain(triplet)])
+        return pipeline.stacked([self._plain(triplet)])
+
+    def _writer(self) -> Callable[[int, dict[str, np.ndarray]], None]:
+        train = self._source.train
+        order = stream.Shuffled(
+            self._training,
+            names=[triplet.person for triplet in train],
+            seed=(self._seed, _ORDER),
+            skipped=self._skipped,
+        )
+
+        def write(position: int, into: dict[str, np.ndarray]) -> None:
+            index, made = order.at(position)
+            if "other" not in made:
+                made["other"] = self._drawn(index, epoch=position // len(train))
+            images = self._augmented(made, position)
+            for key, place in into.items():
+                ops.normalise(images[key], into=place)
+
+        return write
 
     def _training(self, index: int) -> tuple[int, dict[str, np.ndarray]]:
         """A training triplet in uint8, `other` only if it is fixed; the person is enlarged."""
@@ -310,7 +267,7 @@ class Pipeline:
                     f"the triplet {triplet.name} cannot be read ({error}): a score over fewer "
                     "could not be compared; repair the file or take it out"
                 ) from error
-        batch = _stacked([arrays for arrays, _ in made])
+        batch = pipeline.stacked([arrays for arrays, _ in made])
         names = [triplet.name for triplet in triplets]
         return HeldOut(batch, names, [subsets for _, subsets in made])
 
@@ -336,10 +293,7 @@ def load(config: ConfigDict) -> Pipeline:
     if isinstance(source, Folder):
         report = triplet_check.check(source, height=config.image_size)
         errors += report.errors
-    if len(errors) > 1:
-        errors = [f"{len(errors)} things are wrong with the data of this run:", *errors]
-    if errors:
-        raise prepare.DataError("\n  - ".join(errors))
+    pipeline.refuse(errors)
     return Pipeline(source, config=config, report=report)
 
 
@@ -356,7 +310,3 @@ def _source(config: ConfigDict) -> Dolls | Folder:
     if fields.kind(config) == "folder" and config.data.root:
         return Folder(config.data)
     return Dolls(config.data.dolls, interpolation=config.data.interpolation)
-
-
-def _stacked(made: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    return {key: np.stack([arrays[key] for arrays in made]) for key in made[0]}

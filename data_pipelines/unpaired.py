@@ -25,12 +25,12 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from ml_collections import ConfigDict
 
-from data_pipelines import fields, masks, ops, prepare, sources, stream
+from data_pipelines import fields, masks, ops, pipeline, prepare, sources, stream
 from data_pipelines.blur_edges import blur_edges
 from data_pipelines.unpaired_examples import Item, Maker, maker
 
 KEYS = ("real_a", "real_b")
-SPLITS = ("train", "test")
+SPLITS = pipeline.SPLITS
 TEST_DOLLS = 16  # per domain
 _ORDER = 2  # salt: lane n draws its crops from n and its order from 2 + n
 _BLUR = 4  # salt: of the blurred pictures lane n draws crops from 4 + n and order from 6 + n
@@ -40,7 +40,7 @@ _DOMAINS = ("train_a", "train_b", "test_a", "test_b")
 Layers = Mapping[str, Mapping[str, masks.Folder | masks.Dolls]]
 
 
-class Pipeline:
+class Pipeline(pipeline.Pipeline):
     """The data of a run: `load` makes it, after all checks."""
 
     def __init__(
@@ -67,67 +67,25 @@ class Pipeline:
           layers: training domain -> what lies over its pictures (`mask`, `fix`).
           blur: add blurred pictures.
         """
-        self.report = report
-        self._found, self._maker, self._batch_size = found, maker, batch_size
-        self._recipe, self._seed = maker.recipe, maker.seed
-        self._paired, self._headline, self._layers, self._blur = paired, headline, layers, blur
-        self._skipped: dict[str, str] = {}
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Pictures of each domain."""
-        return _counts(self._found)
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Steps in which the larger training domain is seen once, as CycleGAN counts its epochs."""
-        return -(-max(self.counts["train_a"], self.counts["train_b"]) // self._batch_size)
-
-    @property
-    def skipped(self) -> dict[str, str]:
-        """Name -> reason of the pictures that could not be read so far."""
-        return dict(self._skipped)
-
-    def summary(self) -> str:
-        """Where the pictures come from and how many there are; then one line for each warning."""
-        counts = self.counts
-        lines = [self._headline]
-        lines += [
-            f"warning: no {key} pictures, the first of train_{key[-1]} are shown as test pictures"
-            for key in ("test_a", "test_b")
-            if not counts[key]
-        ]
-        lines += [
-            f"warning: {message}" for message in (self.report.warnings if self.report else [])
-        ]
-        return "\n".join(lines)
-
-    def batches(
-        self, start_step: int, *, process_index: int = 0, process_count: int = 1
-    ) -> stream.Batches:
-        """Training batches from a step on, without end: this process's share of each.
-
-        Args:
-          start_step: step of the first batch; the order is that of a run from 0.
-          process_index: which share of each global batch, in [0, process_count).
-          process_count: processes that share a global batch; must divide batch_size.
-
-        Returns:
-          Iterator of dicts (`spec`), float32 [batch_size / process_count, S, S, 3] in [-1, 1],
-          masks [..., 1] in [0, 1]; its `close()` ends its threads.
-
-        Raises:
-          ValueError: if a number is out of its range.
-          prepare.DataError: while iterating, if no picture of a domain can be read.
-        """
-        return stream.Batches(
-            self._example(),
-            shapes={key: self._maker.shape(key) for key in self._maker.keys(blur=self._blur)},
-            start_step=start_step,
-            batch_size=self._batch_size,
-            process_index=process_index,
-            process_count=process_count,
+        super().__init__(
+            counts=_counts(found),
+            shapes={key: maker.shape(key) for key in maker.keys(blur=blur)},
+            batch_size=batch_size,
+            seed=maker.seed,
+            headline=headline,
+            report=report,
         )
+        self._found, self._maker, self._recipe = found, maker, maker.recipe
+        self._paired, self._layers, self._blur = paired, layers, blur
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a person should know about the data before training."""
+        missing = [key for key in ("test_a", "test_b") if not self.counts[key]]
+        return [
+            f"no {key} pictures, the first of train_{key[-1]} are shown as test pictures"
+            for key in missing
+        ] + super().warnings
 
     def fixed(self, split: str, count: int) -> dict[str, np.ndarray]:
         """The first pictures of both domains, resized to S x S, without augmentation.
@@ -143,10 +101,7 @@ class Pipeline:
           ValueError: if the split is unknown or the count is below 1.
           prepare.DataError: if no picture of a domain can be read.
         """
-        if split not in SPLITS:
-            raise ValueError(f"split must be one of {SPLITS}, got {split!r}")
-        if count < 1:
-            raise ValueError(f"count must be 1 or more, got {count}")
+        pipeline.check_fixed(split, count=count)
         shown = [self._shown(split, lane, count=count) for lane in self._lanes]
         columns = [column for pictures in shown for column in zip(*pictures, strict=True)]
         length = min(map(len, columns))
@@ -156,6 +111,9 @@ class Pipeline:
     def _lanes(self) -> list[str]:
         """Domains that are drawn together."""
         return ["ab"] if self._paired else ["a", "b"]
+
+    def _writer(self) -> Callable[[int, dict[str, np.ndarray]], None]:
+        return stream.written(self._example())
 
     def _example(self) -> Callable[[int], dict[str, np.ndarray]]:
         orders = [self._order(lane, salt=number) for number, lane in enumerate(self._lanes)]
@@ -261,10 +219,7 @@ def load(config: ConfigDict) -> Pipeline:
             report = report and report._replace(warnings=report.warnings + _strangers(found))
     except ValueError as error:
         errors.append(str(error))
-    if len(errors) > 1:
-        errors = [f"{len(errors)} things are wrong with the data of this run:", *errors]
-    if errors:
-        raise prepare.DataError("\n  - ".join(errors))
+    pipeline.refuse(errors)
     return Pipeline(
         found,
         maker=maker(config),

@@ -7,23 +7,32 @@ the cloth that the person wears; test pairs are "same" (the same) or "other" (a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from ml_collections import ConfigDict
 
-from data_pipelines import fields, ops, prepare, stream, viton_check, viton_fields, viton_items
+from data_pipelines import (
+    fields,
+    ops,
+    pipeline,
+    prepare,
+    stream,
+    viton_check,
+    viton_fields,
+    viton_items,
+)
 from data_pipelines.viton_dolls import Dolls
 from data_pipelines.viton_folder import Folder
 
 KEYS = tuple(viton_items.CHANNELS)
-SPLITS = ("train", "test")
+SPLITS = pipeline.SPLITS
 PAIRS = ("same", "other")  # of the test set
 _LIST_OF = {"train": "train_pairs", "same": "test_same", "other": "test_pairs"}
 _ORDER, _MIRROR = 2, 3  # salts of the random streams
 
 
-class Pipeline:
+class Pipeline(pipeline.Pipeline):
     """The data of a run: `load` makes it, after all checks."""
 
     def __init__(
@@ -40,76 +49,19 @@ class Pipeline:
           config: a run's, without faults (`viton_fields.wrong`).
           report: of the check; None without one.
         """
-        self.report = report
         self._source = source
-        self._headline = viton_fields.headline(config, self.counts)
-        self._batch_size, self._seed = config.batch_size, config.seed
+        counts = {"train": len(source.train_names)}
+        counts |= {f"test_{pairs}": len(source.test_names[pairs]) for pairs in PAIRS}
+        super().__init__(
+            counts=counts,
+            shapes={key: shape[1:] for key, shape in spec(config).items()},
+            batch_size=config.batch_size,
+            seed=config.seed,
+            headline=viton_fields.headline(config, counts),
+            report=report,
+        )
         self._representation, self._flip = config.data.representation, config.data.flip
-        self._shapes = {key: shape[1:] for key, shape in spec(config).items()}
         self._kept: dict[int, viton_items.Item] | None = {} if viton_fields.keeps(config) else None
-        self._skipped: dict[str, str] = {}
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Pairs of each kind: train, test_same, test_other."""
-        tests = {f"test_{pairs}": len(self.names(pairs)) for pairs in PAIRS}
-        return {"train": len(self._source.train_names), **tests}
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Steps in which every training pair is seen once."""
-        return -(-self.counts["train"] // self._batch_size)
-
-    @property
-    def skipped(self) -> dict[str, str]:
-        """Name -> reason of the pairs that could not be read so far."""
-        return dict(self._skipped)
-
-    def summary(self) -> str:
-        """Where the items come from and how many there are; then one line for each warning."""
-        warnings = self.report.warnings if self.report else []
-        return "\n".join([self._headline, *(f"warning: {message}" for message in warnings)])
-
-    def batches(
-        self, start_step: int, *, process_index: int = 0, process_count: int = 1
-    ) -> stream.Batches:
-        """Training batches from a step on, without end: this process's share of each.
-
-        Args:
-          start_step: step of the first batch; the order is that of a run from 0.
-          process_index: which share of each global batch, in [0, process_count).
-          process_count: processes that share a global batch; must divide batch_size.
-
-        Returns:
-          Iterator of dicts (`KEYS`, and the warp's if read) of float32
-          [batch_size / process_count, H, W, C]; its `close()` ends its threads.
-
-        Raises:
-          ValueError: if a number is out of its range.
-          prepare.DataError: while iterating, if no pair can be read.
-        """
-        order = stream.Shuffled(
-            self._training,
-            names=self._source.train_names,
-            seed=(self._seed, _ORDER),
-            skipped=self._skipped,
-        )
-
-        def example(position: int) -> dict[str, np.ndarray]:
-            item = order.at(position)
-            made = viton_items.example(item, representation=self._representation)
-            if self._flip and ops.words(self._seed, position, domain=_MIRROR)[0] >> 31:
-                return {key: ops.flip(array) for key, array in made.items()}
-            return made
-
-        return stream.Batches(
-            example,
-            shapes=self._shapes,
-            start_step=start_step,
-            batch_size=self._batch_size,
-            process_index=process_index,
-            process_count=process_count,
-        )
 
     def fixed(self, split: str, count: int) -> dict[str, np.ndarray]:
         """The first pairs, never mirrored, for grids.
@@ -125,10 +77,7 @@ class Pipeline:
           ValueError: if the split is unknown or the count is below 1.
           prepare.DataError: if no pair can be read.
         """
-        if split not in SPLITS:
-            raise ValueError(f"split must be one of {SPLITS}, got {split!r}")
-        if count < 1:
-            raise ValueError(f"count must be 1 or more, got {count}")
+        pipeline.check_fixed(split, count=count)
         testing = split == "test" and bool(self._source.test_names["other"])
         names = self._source.test_names["other"] if testing else self._source.train_names
         shown = []
@@ -145,7 +94,7 @@ class Pipeline:
                 f"none of {len(names)} {split} pairs can be read, such as {names[0]} "
                 f"({self._skipped[names[0]]}); is the disk still there?"
             )
-        return _stacked(shown)
+        return pipeline.stacked(shown)
 
     def held_out(self, pairs: str, *, batch_size: int) -> Iterator[viton_items.HeldOut]:
         """All pairs of a kind in the order of their list, never mirrored.
@@ -161,10 +110,7 @@ class Pipeline:
           ValueError: if an argument is out of its range.
           prepare.DataError: if there are no such pairs, or, while iterating, one cannot be read.
         """
-        if pairs not in ("train", *PAIRS):
-            raise ValueError(f"pairs must be one of {('train', *PAIRS)}, got {pairs!r}")
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be 1 or more, got {batch_size}")
+        pipeline.check_held_out(pairs, known=("train", *PAIRS), batch_size=batch_size)
         names = self.names(pairs)
         if not names:
             raise prepare.DataError(
@@ -203,7 +149,24 @@ class Pipeline:
           FileNotFoundError: with every file that was looked for.
           ValueError: if a file cannot be read.
         """
-        return _stacked([self._shown(self._source.asked(person, cloth))])
+        return pipeline.stacked([self._shown(self._source.asked(person, cloth))])
+
+    def _writer(self) -> Callable[[int, dict[str, np.ndarray]], None]:
+        order = stream.Shuffled(
+            self._training,
+            names=self._source.train_names,
+            seed=(self._seed, _ORDER),
+            skipped=self._skipped,
+        )
+
+        def write(position: int, into: dict[str, np.ndarray]) -> None:
+            item = order.at(position)
+            mirrored = self._flip and ops.words(self._seed, position, domain=_MIRROR)[0] >> 31 == 1
+            viton_items.write(
+                item, into=into, representation=self._representation, mirrored=mirrored
+            )
+
+        return write
 
     def _training(self, index: int) -> viton_items.Item:
         if self._kept is None:
@@ -231,7 +194,7 @@ class Pipeline:
                     "be compared; repair the file or take the pair out of its list"
                 ) from error
             items.append(item)
-        batch = _stacked([self._shown(item) for item in items])
+        batch = pipeline.stacked([self._shown(item) for item in items])
         return viton_items.HeldOut(batch, names, [item.subsets for item in items])
 
 
@@ -256,10 +219,7 @@ def load(config: ConfigDict) -> Pipeline:
     if isinstance(source, Folder):
         report = viton_check.check(source)
         errors += report.errors
-    if len(errors) > 1:
-        errors = [f"{len(errors)} things are wrong with the data of this run:", *errors]
-    if errors:
-        raise prepare.DataError("\n  - ".join(errors))
+    pipeline.refuse(errors)
     return Pipeline(source, config=config, report=report)
 
 
@@ -278,7 +238,3 @@ def _source(config: ConfigDict) -> Dolls | Folder:
         return Folder(config.data, height=height, width=width)
     representation = config.data.representation
     return Dolls(config.data.dolls, height=height, width=width, representation=representation)
-
-
-def _stacked(made: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    return {key: np.stack([arrays[key] for arrays in made]) for key in made[0]}

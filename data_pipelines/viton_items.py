@@ -31,6 +31,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from data_pipelines import ops
 from data_pipelines import representation as rep
 
 CHANNELS = {
@@ -101,25 +102,54 @@ def example(item: Item, *, representation: str) -> dict[str, np.ndarray]:
       item: of any size with sides of 16 pixels or more.
       representation: "cpvton" or "plus": whose label sets.
     """
+    channels = CHANNELS | (WARP_CHANNELS if item.warp else {})
+    size = item.person.parse.shape
+    made = {key: np.empty((*size, count), np.float32) for key, count in channels.items()}
+    write(item, into=made, representation=representation, mirrored=False)
+    return made
+
+
+def write(item: Item, *, into: dict[str, np.ndarray], representation: str, mirrored: bool) -> None:
+    """Writes `example` into arrays that exist, each pixel once.
+
+    Args:
+      item: of the arrays' size.
+      into: float32 [H, W, C] for every key, in any state.
+      representation: "cpvton" or "plus": whose label sets.
+      mirrored: left and right are exchanged in everything, the channels of the pose are not.
+    """
+    codes = _codes(item, representation=representation)
+    for key, place in into.items():
+        if key == "pose":
+            maps = place[:, ::-1] if mirrored else place
+            rep.draw_pose(item.person.joints, into=maps, radius=rep.radius(len(maps)))
+            continue
+        shaped = codes[key] if codes[key].ndim == 3 else codes[key][..., None]
+        turned = ops.flip(shaped) if mirrored else shaped
+        if turned.dtype == bool:
+            place[...] = turned
+        else:
+            ops.normalise(turned, into=place)
+
+
+def _codes(item: Item, *, representation: str) -> dict[str, np.ndarray]:
+    """All but the pose: uint8 codes or bool masks, [H, W] or [H, W, 3]."""
     person, cloth = item.person, item.cloth
-    height, width = person.parse.shape
-    head = rep.values(rep.regions(person, rep.HEAD[representation]))
+    head = rep.regions(person, rep.HEAD[representation])
     same = rep.HEAD[representation] == rep.RESERVED[representation]
-    reserved = head if same else rep.values(rep.regions(person, rep.RESERVED[representation]))
     made = {
-        "person": rep.values(person.picture),
-        "cloth": rep.values(cloth.picture),
-        "cloth_mask": rep.zero_one(cloth.mask >= THRESHOLD),
-        "worn": rep.values(rep.worn_cloth(person)),
-        "worn_mask": rep.zero_one(rep.labelled(person.parse, rep.WORN)),
-        "shape": rep.values(rep.body_shape(person.body)),
+        "person": person.picture,
+        "cloth": cloth.picture,
+        "cloth_mask": cloth.mask >= THRESHOLD,
+        "worn": rep.worn_cloth(person),
+        "worn_mask": rep.labelled(person.parse, rep.WORN),
+        "shape": rep.body_shape(person.body),
         "head": head,
-        "reserved": reserved,
-        "pose": rep.pose_maps(person.joints, height=height, width=width, radius=rep.radius(height)),
+        "reserved": head if same else rep.regions(person, rep.RESERVED[representation]),
     }
     if item.warp:
-        made["warped_cloth"] = rep.values(item.warp.picture)
-        made["warped_mask"] = rep.zero_one(item.warp.mask >= THRESHOLD)
+        made["warped_cloth"] = item.warp.picture
+        made["warped_mask"] = item.warp.mask >= THRESHOLD
     return made
 
 

@@ -50,6 +50,8 @@ def check_batch(batch_size: int, *, mesh: Mesh, accumulate: int) -> None:
 def place(batch: Mapping[str, np.ndarray], *, mesh: Mesh) -> dict[str, jax.Array]:
     """This process's share of a batch as part of one global array per key."""
     target = split(mesh)
+    if jax.process_count() == 1:  # all arrays at once: half the time, of which data_wait consists
+        return jax.device_put(dict(batch), target)
     return {k: jax.make_array_from_process_local_data(target, v) for k, v in batch.items()}
 
 

@@ -180,6 +180,20 @@ def test_normalise_ends():
     np.testing.assert_array_equal(made, [-1, 1])
 
 
+def test_normalise_gives_torchvisions_numbers_to_the_bit():
+    codes = np.arange(256, dtype=np.uint8)
+    wanted = (codes.astype(np.float32) / np.float32(255) - np.float32(0.5)) / np.float32(0.5)
+    np.testing.assert_array_equal(ops.normalise(codes), wanted)
+
+
+def test_normalise_writes_where_it_is_told():
+    image = np.random.default_rng(0).integers(0, 256, (3, 4, 3), np.uint8)
+    place = np.full((2, 3, 4, 3), np.nan, np.float32)
+    ops.normalise(image, into=place[1])
+    np.testing.assert_array_equal(place[1], ops.normalise(image))
+    assert np.isnan(place[0]).all()
+
+
 def test_words_depend_on_each_number_and_fill_their_range():
     drawn = {ops.words(s, p, domain=d) for s in (0, 1) for p in range(500) for d in (0, 1)}
     assert len(drawn) == 2000

@@ -1,26 +1,27 @@
 import subprocess
 import sys
-import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
 
 from data_pipelines import stream
-from data_pipelines.prepare import DataError
+from data_pipelines.prepare import DataError, workers
+from data_pipelines.stream import tensorflow
 
 
 def positions(batches, steps):
     return [next(batches)["x"][:, 0].astype(int).tolist() for _ in range(steps)]
 
 
-def example(position):
-    return {"x": np.full(2, position, np.float32)}
+def write(position, into):
+    into["x"][...] = position
 
 
-def batches(made=example, **options):
+def batches(writer=write, **options):
     options = {"start_step": 0, "batch_size": 4} | options
-    return stream.Batches(made, shapes={"x": (2,)}, **options)
+    return stream.Batches(writer, shapes={"x": (2,)}, **options)
 
 
 @pytest.mark.parametrize("length", [1, 2, 7, 50])
@@ -60,6 +61,18 @@ def test_order_is_the_same_for_ever():
     ]
 
 
+def test_long_epochs_are_shuffled_piece_by_piece_into_one_permutation():
+    length = 2 * stream._PLACES + 5
+    order = [stream.shuffled(length + place, length=length, seed=(3, 2)) for place in range(length)]
+    assert sorted(order) == list(range(length))
+    whole = tensorflow().random.experimental.index_shuffle(
+        np.int64(length - 1),
+        seed=np.random.SeedSequence((3, 2, 1)).generate_state(2).astype(np.int64),
+        max_index=np.int64(length - 1),
+    )
+    assert order[-1] == int(whole)
+
+
 def test_each_place_gets_each_item_equally_often():
     counts = np.zeros((4, 4))
     for epoch in range(400):
@@ -69,9 +82,9 @@ def test_each_place_gets_each_item_equally_often():
 
 
 def test_batches_cover_all_positions_in_order():
-    def uneven(position):
+    def uneven(position, into):
         time.sleep(0.03 * (position % 2 == 0))
-        return example(position)
+        write(position, into)
 
     assert positions(batches(uneven), 3) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
 
@@ -101,41 +114,132 @@ def test_batches_refuse_wrong_numbers(options, message):
         batches(**options)
 
 
-def test_error_of_an_example_arrives_as_it_is():
-    def failing(position):
+def test_batches_are_read_only_and_lie_where_jax_takes_them_over():
+    shapes = {"x": (3, 5, 1), "mask": (1,), "y": (2, 2, 3)}
+
+    def numbered(position, into):
+        for number, key in enumerate(shapes):
+            into[key][...] = 10 * position + number
+
+    made = stream.Batches(numbered, shapes=shapes, start_step=1, batch_size=3)
+    batch = next(made)
+    made.close()
+    assert list(batch) == list(shapes)
+    for number, (key, array) in enumerate(batch.items()):
+        assert array.dtype == np.float32 and array.shape == (3, *shapes[key])
+        assert array.flags.c_contiguous and array.ctypes.data % 64 == 0
+        assert [set(np.unique(item)) for item in array] == [{10 * p + number} for p in (3, 4, 5)]
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+
+
+def test_a_batch_stays_as_it_is_while_others_are_made():
+    made = batches()
+    first = next(made)
+    copy = first["x"].copy()
+    positions(made, 20)
+    made.close()
+    np.testing.assert_array_equal(first["x"], copy)
+
+
+def test_error_of_an_item_arrives_as_it_is_in_its_turn():
+    def failing(position, into):
         if position == 5:
+            time.sleep(0.02)
             raise DataError("the disk is gone")
-        return example(position)
+        if position > 5:
+            raise ValueError("later, though it came first")
+        write(position, into)
 
     made = batches(failing)
     assert positions(made, 1) == [[0, 1, 2, 3]]
-    with pytest.raises(DataError, match="the disk is gone"):
+    for _ in range(2):
+        with pytest.raises(DataError, match="the disk is gone"):
+            next(made)
+    made.close()
+
+
+def test_examples_are_copied_if_they_are_what_was_promised():
+    def example(position):
+        return {"x": np.full(2, position, np.float32), "not asked for": np.zeros(1)}
+
+    made = batches(stream.written(example))
+    assert positions(made, 2) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("example", "error", "message"),
+    [
+        ({"x": np.zeros(1, np.float32)}, ValueError, r"x must be \(2,\), .* got \(1,\)"),
+        ({"y": np.zeros(2, np.float32)}, KeyError, "x"),
+    ],
+)
+def test_examples_of_another_shape_are_refused(example, error, message):
+    made = batches(stream.written(lambda position: example))
+    with pytest.raises(error, match=message):
         next(made)
+    made.close()
 
 
-def test_close_ends_the_stream_and_its_threads():
+def counting():
+    """A list of the positions that were written, and what writes."""
     calls = []
 
-    def counted(position):
-        calls.append(threading.current_thread())
-        return example(position)
+    def counted(position, into):
+        calls.append(position)
+        write(position, into)
 
+    return calls, counted
+
+
+def settled(calls):
+    """How many there are once no more come."""
+    known = -1
+    while known != len(calls):
+        known = len(calls)
+        time.sleep(0.05)
+    return known
+
+
+def test_close_ends_the_stream():
+    calls, counted = counting()
     made = batches(counted)
     next(made)
     made.close()
-    before = len(calls)
+    before = settled(calls)
     assert list(made) == []
     made.close()
-    assert len(calls) == before
+    assert settled(calls) == before
+
+
+def test_the_last_reference_ends_the_stream():
+    calls, counted = counting()
+    made = batches(counted)
+    next(made)
+    gone = weakref.ref(made)
+    del made
+    before = settled(calls)
+    time.sleep(0.1)
+    assert gone() is None and len(calls) == before
+
+
+def test_no_more_is_made_than_may_wait():
+    calls, counted = counting()
+    made = batches(counted, batch_size=2)
+    next(made)
+    # taken, waiting, the one that waits to wait, and what each thread has begun
+    assert settled(calls) <= 2 * (1 + stream.PREFETCH + 1) + workers()
+    assert sorted(calls) == list(range(len(calls)))
+    made.close()
 
 
 def test_program_ends_cleanly_while_examples_are_made():
     code = (
-        "import time, numpy as np\n"
+        "import time\n"
         "from data_pipelines import stream\n"
-        "def slow(position):\n"
+        "def slow(position, into):\n"
         "    time.sleep(0.05)\n"
-        "    return {'x': np.zeros(2, np.float32)}\n"
         "next(iter(made := stream.Batches(slow, shapes={'x': (2,)}, start_step=0, batch_size=1)))\n"
     )
     ended = subprocess.run(
