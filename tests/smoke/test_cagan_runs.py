@@ -200,6 +200,8 @@ def test_translators_are_imported_in_part(name, tmp_path, capsys):
     warned = "gen_ba makes no picture worth seeing" if name == "cyclegan" else "for training only"
     assert warned in said
     run = weights.trained(workdir)
-    found = run.system.originals(str(path))["gen_ab"].variables["params"]
+    reader = run.system.originals
+    assert reader is not None
+    found = reader(str(path))["gen_ab"].variables["params"]
     for trees in (run.state.params, run.state.ema):
         jax.tree.map(np.testing.assert_array_equal, dict(trees["gen_ab"]), found)
