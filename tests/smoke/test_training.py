@@ -1,6 +1,7 @@
 """Every config in the folder: it trains, shows, saves, resumes bit for bit, and infers."""
 
 import functools
+import json
 import subprocess
 import sys
 import time
@@ -163,6 +164,35 @@ def test_infer_refuses(finished, tmp_path, change, message):
     options = infer.Options(str(tmp_path / "in.png"), str(tmp_path / "out.png"))
     with pytest.raises(setup.UsageError, match=message):
         infer.infer(workdir, options._replace(**change))
+
+
+@pytest.mark.parametrize("finished", ["cyclegan"], indirect=True)
+def test_infer_puts_a_face_back_where_it_was(finished, tmp_path):
+    """By points beside the picture; outside the mask the photograph keeps its pixels."""
+    _, workdir = finished
+    photo = np.random.default_rng(0).integers(0, 200, (90, 80, 3), dtype=np.uint8)
+    mask = np.zeros((90, 80), np.uint8)
+    mask[30:60, 25:55] = 255
+    Image.fromarray(photo).save(tmp_path / "me.png")
+    options = infer.Options(str(tmp_path), str(tmp_path / "out"), face="paste")
+    with pytest.raises(DataError, match=r"me\.json is missing"):
+        infer.infer(workdir, options)
+
+    points = {"left_eye": [30, 40], "right_eye": [50, 40], "mouth": [40, 52], "chin": [40, 60]}
+    (tmp_path / "me.json").write_text(json.dumps(points))
+    Image.fromarray(mask).save(tmp_path / "me.mask.png")
+    infer.infer(workdir, options)
+    back = picture(tmp_path / "out" / "me.png")
+    far = np.ones((90, 80), bool)
+    far[28:62, 23:57] = False
+    np.testing.assert_array_equal(back[far], photo[far])
+    assert np.abs(back - photo)[35:55, 30:50].mean() > 5
+
+    one = options._replace(input=str(tmp_path / "me.png"), output=str(tmp_path / "cut.png"))
+    infer.infer(workdir, one._replace(face="cut"))
+    cut = picture(tmp_path / "cut.png")
+    assert cut.shape == (51, 51, 3)  # 2.1 of 24 pixels
+    assert (cut[0] == 255).all() and (cut[25, 20:30] < 255).any()
 
 
 @pytest.mark.slow

@@ -55,7 +55,7 @@ def test_inference_knows_which_sides_fit(variant, multiple):
 
 def test_shares_of_content_stay_between_style_and_content():
     """The projections that `make` asks for, on one move that would leave the interval."""
-    bounds = dict.fromkeys(("rho", "w_gamma", "w_beta"), (0.0, 1.0))
+    bounds = {name: (0.0, 1.0) for name in ("rho", "w_gamma", "w_beta")}
     config = config_file.get_config()
     config.optim.lr = 0.5
     optimizer = adam(config.optim, steps=10, bounds=bounds)
@@ -63,6 +63,6 @@ def test_shares_of_content_stay_between_style_and_content():
     grads = jax.tree.map(lambda x: jnp.array([-1.0, 1.0]), norm)
     updates, _ = optimizer.update(grads, optimizer.init(norm), norm)
     moved = jax.tree.map(lambda x, change: np.asarray(x + change), norm, updates)
-    np.testing.assert_allclose(moved["norm"]["rho"], [1, 0], atol=1e-6)
-    np.testing.assert_allclose(moved["w_gamma"], [0.5, 0], atol=1e-6)
-    np.testing.assert_allclose(moved["w_beta"], [1, 0.5], atol=1e-6)
+    np.testing.assert_allclose(moved["norm"]["rho"], [1, 0], atol=1e-5)
+    np.testing.assert_allclose(moved["w_gamma"], [0.5, 0], atol=1e-5)
+    np.testing.assert_allclose(moved["w_beta"], [1, 0.5], atol=1e-5)

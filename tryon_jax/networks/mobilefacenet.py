@@ -8,6 +8,7 @@ does). What flows through: pictures [N, H, W, 3] in [-1, 1] to unit vectors [N, 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -84,7 +85,7 @@ class MobileFaceNet(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps faces [N, 112, 112, 3] in [-1, 1] (`face_of`) to float32 unit vectors [N, 512]."""
-        common = {"dtype": self.dtype}
+        common: dict[str, Any] = {"dtype": self.dtype}
         y = Unit(64, 3, stride=2, padding=1, name="stem", **common)(x)
         y = Unit(64, 3, padding=1, depthwise=True, name="stem_depthwise", **common)(y)
         width = 64

@@ -166,7 +166,7 @@ def make(config: ConfigDict) -> system.System:
         dtype=jnp.dtype(config.precision),
         **config.model,
     )
-    bounds = dict.fromkeys(("rho", "w_gamma", "w_beta"), (0.0, 1.0))
+    bounds = {name: (0.0, 1.0) for name in ("rho", "w_gamma", "w_beta")}
     optimizer = optim.adam(config.optim, steps=config.steps, bounds=bounds)
     readers = {
         network: system.Reader(weight_file.existing, partial(photo2cartoon.load, network=network))
