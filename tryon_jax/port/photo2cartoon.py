@@ -15,6 +15,7 @@ import numpy as np
 
 from tryon_jax.port import convert as to
 from tryon_jax.port import torch_file, ugatit
+from tryon_jax.port.originals import Original, unknown
 from tryon_jax.port.weight_file import existing
 
 FACE_FILE = "model_mobilefacenet.pth"
@@ -25,25 +26,42 @@ DEAD = re.compile(r"HourGlass\d\.HG\.(0\.ConvBlock\w+|1)\.ConvBlock4\.2\.weight"
 Rules = dict[str, tuple[str, to.Layout]]
 
 
-def load(path: str | Path, *, network: str) -> dict[str, Any]:
-    """Variables of one of the six networks of a file such as `photo2cartoon_weights.pt`.
-
-    Args:
-      path: the file; its keys are genA2B, genB2A, disGA, disGB, disLA, disLB.
-      network: our name, such as gen_ab.
+def originals(path: str | Path) -> dict[str, Original]:
+    """All networks of a file such as `photo2cartoon_weights.pt`.
 
     Raises:
       FileNotFoundError: if there is no such file.
-      ValueError: if the network is none of the six, or the file another program's.
+      ValueError: as `torch_file.read_all`, or if the file is another program's.
     """
-    theirs = {ours: name for name, ours in ugatit.NETWORKS.items()}
-    if network not in theirs:
-        raise ValueError(f"the file holds {', '.join(theirs)}; got network={network!r}")
-    state_dict = torch_file.read(path, key=theirs[network])
-    if network.startswith("gen"):
-        return {"params": generator(state_dict)}
+    path = existing(path)
+    held = torch_file.read_all(path)
+    if not {"genA2B", "genB2A"} <= set(held) or "ConvBlock1.1.weight" not in held["genA2B"]:
+        known = f"photo2cartoon's checkpoints (of {', '.join(ugatit.NETWORKS)})"
+        raise unknown(path, held.get("", held.get("genA2B", held)), known=known)
+    found = {}
+    for theirs, ours in ugatit.NETWORKS.items():
+        if theirs in held:
+            read = _gen_original if theirs.startswith("gen") else _disc_original
+            found[ours] = read(path, held[theirs])
+    return found
+
+
+def _gen_original(path: Path, state_dict: Mapping[str, np.ndarray]) -> Original:
+    variables = {"params": generator(state_dict)}
+    channels, style = state_dict["FC.0.weight"].shape
+    light = style == channels
+    fields: dict[str, Any] = {
+        "model.light": light,
+        "model.channels": len(state_dict["ConvBlock1.1.weight"]),
+    }
+    if not light:
+        fields["image_size"] = 4 * round((style // channels) ** 0.5)
+    return Original(path, variables, fields, "" if light else "full")
+
+
+def _disc_original(path: Path, state_dict: Mapping[str, np.ndarray]) -> Original:
     params, spectral = ugatit.discriminator(state_dict)
-    return {"params": params, "spectral": spectral}
+    return Original(path, {"params": params, "spectral": spectral}, {})
 
 
 def load_face(path: str | Path) -> dict[str, Any]:

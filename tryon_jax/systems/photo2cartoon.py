@@ -24,7 +24,7 @@ from tryon_jax.networks.hourglass_generator import HourglassGenerator
 from tryon_jax.networks.mobilefacenet import MobileFaceNet, distance, face_of
 from tryon_jax.networks.ugatit_discriminator import Discriminator
 from tryon_jax.networks.ugatit_generator import Translation
-from tryon_jax.port import photo2cartoon, weight_file
+from tryon_jax.port import photo2cartoon
 
 DOMAINS = (("a", "b"), ("b", "a"))  # each, and the other one
 
@@ -168,12 +168,7 @@ def make(config: ConfigDict) -> system.System:
     )
     bounds = {name: (0.0, 1.0) for name in ("rho", "w_gamma", "w_beta")}
     optimizer = optim.adam(config.optim, steps=config.steps, bounds=bounds)
-    readers = {
-        network: system.Reader(weight_file.existing, partial(photo2cartoon.load, network=network))
-        for networks in module.players.values()
-        for network in networks
-    }
-    readers["face"] = system.Reader(photo2cartoon.find_face, photo2cartoon.load_face)
+    readers = {"face": system.Reader(photo2cartoon.find_face, photo2cartoon.load_face)}
     return system.adversarial(
         module,
         optimizers={player: optimizer for player in module.players},
@@ -181,4 +176,5 @@ def make(config: ConfigDict) -> system.System:
         averaging=system.Averaging(config.ema.decay, round(config.ema.start * config.steps)),
         accumulate=config.accumulate,
         readers=readers,
+        originals=photo2cartoon.originals,
     )

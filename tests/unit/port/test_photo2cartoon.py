@@ -118,16 +118,17 @@ class TestFile:
         }
         return write_zip(tmp_path / "weights.pt", {"genA2B": tensors, "genB2A": tensors})
 
-    def test_a_network_of_six(self, file):
-        got = port.load(file, network="gen_ba")
+    def test_the_networks_that_there_are(self, file):
+        found = port.originals(file)
         want = {"params": port.generator(filled(generator_shapes(4, style=16)))}
-        jax.tree.map(np.testing.assert_array_equal, got, want)
+        assert set(found) == {"gen_ab", "gen_ba"}
+        jax.tree.map(np.testing.assert_array_equal, found["gen_ba"].variables, want)
+        assert found["gen_ab"].fields == {"model.light": True, "model.channels": 4}
 
-    def test_what_is_missing_is_named(self, file, tmp_path):
-        with pytest.raises(ValueError, match=r"got network='disc_x'"):
-            port.load(file, network="disc_x")
-        with pytest.raises(ValueError, match=r"\['genA2B', 'genB2A'\]; got key='disGA'"):
-            port.load(file, network="disc_ga")
+    def test_what_is_missing_is_named(self, tmp_path):
+        other = write_zip(tmp_path / "other.pt", {"net": {"w": whole("Float", np.zeros(2))}})
+        with pytest.raises(ValueError, match=r"known here are photo2cartoon's checkpoints"):
+            port.originals(other)
         tensors = filled(generator_shapes(4, style=16))
         del tensors["gmp_fc.bias"]
         with pytest.raises(ValueError, match=r"missing \['gmp_fc.bias'\]"):
