@@ -14,7 +14,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from data_pipelines import faces, ops, sources
-from tryon_jax import grids, infer_video, outputs, sharding, video
+from tryon_jax import grids, infer_video, outputs, sharding, strips, video
 from tryon_jax.setup import UsageError, batch_template
 from tryon_jax.system import State, System
 from tryon_jax.weights import trained
@@ -28,7 +28,8 @@ class Options(NamedTuple):
     `size` is "train" (resize to the training size, and the answer back), "native" (pad to what the
     network can take, and crop back), or a side in pixels. `average` takes EMA weights if there are.
     `face` is "none", "cut" (the face is cut out by the points beside the picture and translated
-    alone; see `data_pipelines/faces.py`) or "paste" (and put back into its picture).
+    alone; see `data_pipelines/faces.py`) or "paste" (and put back into its picture). `strips` shows
+    what becomes of the run's own test pictures, as its grids do.
     """
 
     input: str
@@ -40,6 +41,7 @@ class Options(NamedTuple):
     average: bool = True
     overwrite: bool = False
     face: str = "none"
+    strips: bool = False
 
 
 def infer(workdir: str | os.PathLike[str], options: Options) -> int:
@@ -57,19 +59,14 @@ def infer(workdir: str | os.PathLike[str], options: Options) -> int:
       data_pipelines.prepare.DataError: naming a file that is no picture, or no video.
       FileNotFoundError: if the folder holds no run.
     """
+    if options.strips:
+        return _strips(workdir, options)
     jobs, videos = _jobs(options)
     paths = [source for source, _ in jobs]
     squares = [None] * len(jobs) if options.face == "none" else faces.squares_of(paths)
     infer_video.check(videos)
-    config, system, state, origin = trained(workdir, checkpoint=options.checkpoint)
-    if options.direction not in system.directions:
-        known = ", ".join(system.directions)
-        raise UsageError(f"--direction must be one of {known}; got {options.direction!r}")
+    config, system, state = _networks(workdir, options)
     size = _size(options.size, config, system)
-    averaged = bool(state.ema) and options.average
-    print(f"weights: {origin}, {'averaged' if averaged else 'as trained'}")
-    if not averaged:
-        state = state._replace(ema={})
     translate = partial(
         translated,
         translator(config, system, state, direction=options.direction),
@@ -129,6 +126,37 @@ def _resized(pictures: Sequence[np.ndarray] | np.ndarray, *, width: int, height:
     return np.stack(
         [ops.resize(x, width=width, height=height, interpolation="bicubic") for x in pictures]
     )
+
+
+def _networks(
+    workdir: str | os.PathLike[str], options: Options
+) -> tuple[ConfigDict, System, State]:
+    """A run's config, system and state, without averages if they are not wanted; says which."""
+    config, system, state, origin = trained(workdir, checkpoint=options.checkpoint)
+    if options.direction not in system.directions:
+        known = ", ".join(system.directions)
+        raise UsageError(f"--direction must be one of {known}; got {options.direction!r}")
+    averaged = bool(state.ema) and options.average
+    print(f"weights: {origin}, {'averaged' if averaged else 'as trained'}")
+    return config, system, state if averaged else state._replace(ema={})
+
+
+def _strips(workdir: str | os.PathLike[str], options: Options) -> int:
+    """Strips of the run's test pictures, which take none of the options on pictures."""
+    neutral = Options("", options.output)
+    fields = ("input", "direction", "size", "side_by_side", "face")
+    given = [f"--{name}" for name in fields if getattr(options, name) != getattr(neutral, name)]
+    if given:
+        raise UsageError(
+            f"{', '.join(given)}: --strips shows the run's test pictures in both directions at "
+            "the training size, and takes --output, --checkpoint, --noaverage, --overwrite"
+        )
+    config, system, state = _networks(workdir, options)
+    count = strips.write_strips(
+        config, system, state, output=options.output, overwrite=options.overwrite
+    )
+    print(f"wrote {count} strips: {options.output}")
+    return 0
 
 
 def _answer(

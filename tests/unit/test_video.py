@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from data_pipelines.prepare import DataError
-from tryon_jax import infer_video, video
+from tryon_jax import infer, infer_video, video
 from tryon_jax.infer_video import Job
 from tryon_jax.setup import UsageError
 
@@ -330,6 +330,49 @@ def test_nothing_is_replaced_unasked(tmp_path):
     infer_video.free([job], overwrite=True)
     with pytest.raises(UsageError, match="would be written onto itself"):
         infer_video.free([job._replace(target=job.source)], overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"output": "out.png"}, r"--output=out\.png must end like a video, \.mp4 "),
+        ({"output": ""}, "needs --input=PICTURE, VIDEO, FOLDER or camera, and --output="),
+        ({"face": "paste"}, r"--face=paste needs points .* a video \(.*clip\.mp4\) has none"),
+        ({"input": "no.mp4"}, r"--input=no\.mp4 does not exist"),
+        ({"input": "camera:x"}, "a camera has a number"),
+        ({"strips": True}, "--input: --strips shows the run's test pictures in both directions"),
+    ],
+)
+def test_infer_refuses_before_it_looks_for_networks(clip, options, message):
+    given = infer.Options(str(clip), "out.mp4")._replace(**options)
+    with pytest.raises(UsageError, match=message):
+        infer.infer("nowhere", given)
+
+
+def test_a_folder_may_hold_pictures_and_videos(clip, tmp_path):
+    (tmp_path / "a.png").touch()
+    (tmp_path / "b.mp4").touch()
+    jobs, videos = infer._jobs(infer.Options(str(tmp_path), "out"))
+    assert jobs == [(tmp_path / "a.png", Path("out/a.png"))]
+    assert videos == [Job(tmp_path / "b.mp4", Path("out/b.mp4"))]
+
+
+@pytest.mark.parametrize(("size", "shape"), [(0, (3, 24, 32, 3)), (16, (3, 16, 16, 3))])
+def test_a_stack_of_pictures_is_translated_as_each_alone(size, shape):
+    """Padded or resized, there and back."""
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 21, 30, 3), dtype=np.uint8)
+    seen = []
+
+    def negative(x):
+        seen.append(x.shape)
+        return -x
+
+    together = infer.translated(negative, pictures, size=size, multiple=4)
+    alone = [infer.translated(np.negative, x[None], size=size, multiple=4)[0] for x in pictures]
+    np.testing.assert_array_equal(together, np.stack(alone))
+    assert seen == [shape]
+    if not size:
+        np.testing.assert_array_equal(together, 255 - pictures)
 
 
 def test_cameras_have_numbers():
