@@ -59,7 +59,7 @@ class Reader:
 
     Attributes: `height` and `width` of an upright frame, `rate` in frames a second, `time_base` in
     seconds, `aspect` (width through height of a pixel), `total` frames (an estimate; 0 if unknown),
-    `sounds` (PyAV's streams).
+    `sounds` (PyAV's streams) and how many are `lost`, because FFmpeg does not know their codec.
 
     Args:
       path: of the file, or what people call the camera.
@@ -118,7 +118,9 @@ class Reader:
             raise DataError(f"{self.path} holds sound but no pictures: give a video")
         self._video = self._file.streams.video[0]
         self._video.thread_type = "AUTO"
-        self.sounds = () if live else tuple(self._file.streams.audio)
+        heard = () if live else tuple(self._file.streams.audio)
+        self.sounds = tuple(stream for stream in heard if stream.codec_context)
+        self.lost = len(heard) - len(self.sounds)
         self._start = Fraction(max(self._file.start_time or 0, 0), 1_000_000)  # seconds
         self._pieces, self._early = self._decoded(), []
         for piece in self._pieces:
@@ -224,6 +226,9 @@ class Writer:
             for stream in like.sounds:
                 self._sounds[stream.index], words = self._track(stream)
                 said.append(words)
+            said += [f"{like.lost} tracks of sound left out, whose codec is unknown"] * bool(
+                like.lost
+            )
             self.sound = ", ".join(said) or "no sound"
         except BaseException:
             self._drop()
