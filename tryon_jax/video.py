@@ -103,7 +103,7 @@ class Reader:
         Raises:
           data_pipelines.prepare.DataError: naming the frame that cannot be decoded.
         """
-        last = -1
+        last: int | None = None
         for piece in itertools.chain(self._early, self._pieces):
             if isinstance(piece, self._av.VideoFrame):
                 frame = self._frame(piece, last=last)
@@ -174,7 +174,7 @@ class Reader:
                 setattr(packet, time, value - round(self._start / packet.time_base))
         return packet
 
-    def _frame(self, raw: Any, *, last: int) -> Frame:
+    def _frame(self, raw: Any, *, last: int | None) -> Frame:
         """A decoded frame, upright, later than the last; in the size of the first."""
         space = raw.colorspace
         if space == UNKNOWN:
@@ -186,11 +186,16 @@ class Reader:
             src_colorspace=space,
             src_color_range=raw.color_range,
         )
-        step = max(1, round(1 / (self.rate * self.time_base)))
-        shift = round(self._start / self.time_base)
-        time = last + step if raw.pts is None else raw.pts - shift
         upright = np.ascontiguousarray(np.rot90(image, self._turns))
-        return Frame(upright, max(time, last + 1), raw.duration or 0)
+        return Frame(upright, self._time(raw.pts, last=last), raw.duration or 0)
+
+    def _time(self, given: int | None, *, last: int | None) -> int:
+        """A frame's time from the start of the video; later than the last, whatever is given."""
+        if given is None:  # some files tell none
+            step = max(1, round(1 / (self.rate * self.time_base)))
+            return 0 if last is None else last + step
+        time = given - round(self._start / self.time_base)
+        return time if last is None else max(time, last + 1)
 
 
 class Writer:

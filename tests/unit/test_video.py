@@ -163,6 +163,13 @@ def first_sound(path):
         return next(float(p.pts * p.time_base) for p in file.demux(audio=0))
 
 
+def test_times_that_are_missing_or_fall_back_are_put_right(clip):
+    with video.Reader(clip) as reader:
+        assert [reader._time(None, last=None), reader._time(None, last=5)] == [0, 1006]
+        assert [reader._time(7, last=7), reader._time(9, last=7)] == [8, 9]
+        assert reader._time(-3, last=None) == -3  # before the start; the new file moves its sound
+
+
 def test_sound_that_the_new_file_cannot_hold_is_encoded_anew(clip, tmp_path, capsys):
     made = run(clip, tmp_path / "out.webm")
     assert "sound encoded anew (aac to opus, as .webm takes it)" in capsys.readouterr().out
