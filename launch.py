@@ -24,8 +24,10 @@ flags.DEFINE_enum(
 )
 flags.DEFINE_string("workdir", "", "The run's folder; by default runs/<config name>-<variant>.")
 flags.DEFINE_string("checkpoint", "latest", "For infer, evaluate, warp: latest, or a step.")
-flags.DEFINE_string("input", "", "For infer: a picture or a folder; import: weights.")
-flags.DEFINE_string("output", "", "For infer, warp: a picture, or a folder.")
+flags.DEFINE_string(
+    "input", "", "For infer: a picture, a video, a folder, camera[:N]; import: weights."
+)
+flags.DEFINE_string("output", "", "For infer, warp: a picture, a video, or a folder.")
 flags.DEFINE_string("person", "", "For try-on: a picture or its name; a folder, A,B,C, or all.")
 flags.DEFINE_string("cloth", "", "For try-on: a garment; a folder of them, A,B,C, or all.")
 flags.DEFINE_string("worn", "", "For CAGAN: the garment that the person wears, alone.")
@@ -39,6 +41,7 @@ flags.DEFINE_enum(
     "For infer: the face alone, or put back; by NAME.json.",
 )
 flags.DEFINE_bool("side_by_side", False, "For infer: input and output beside one another.")
+flags.DEFINE_bool("strips", False, "For infer: the run's test pictures, each in all its steps.")
 flags.DEFINE_bool("average", True, "For infer: averaged (EMA) weights where the run has them.")
 flags.DEFINE_bool("overwrite", False, "For infer, warp: replace files that exist.")
 flags.DEFINE_bool("dry_run", False, "Say what the run will need, and stop.")

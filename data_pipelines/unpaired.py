@@ -20,7 +20,9 @@ its mirroring. Fixed pictures, for grids, are resized to S x S and nothing else.
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -172,7 +174,9 @@ class Pipeline(pipeline.Pipeline):
             if len(items) == count:
                 break
             try:
-                items.append([self._resized(source.load(index)) for source in found])
+                items.append(
+                    [_resized(source.load(index), recipe=self._recipe) for source in found]
+                )
             except (OSError, ValueError) as error:
                 self._skipped[found[0].names[index]] = str(error)
         if not items:
@@ -181,12 +185,6 @@ class Pipeline(pipeline.Pipeline):
                 f"{found[0].names[0]}; is the disk still there?"
             )
         return items
-
-    def _resized(self, image: np.ndarray) -> np.ndarray:
-        size, interpolation = self._recipe.image_size, self._recipe.interpolation
-        return ops.normalise(
-            ops.resize(image, width=size, height=size, interpolation=interpolation)
-        )
 
 
 def spec(config: ConfigDict) -> dict[str, tuple[int, ...]]:
@@ -229,6 +227,58 @@ def load(config: ConfigDict) -> Pipeline:
         report=report,
         layers=layers,
         blur=config.data.blur,
+    )
+
+
+class Tests(NamedTuple):
+    """The test pictures of a domain."""
+
+    names: Sequence[str]
+    load: Callable[[int], np.ndarray]  # by its index float32 [S, S, 3] in [-1, 1]
+
+
+def browse(config: ConfigDict) -> dict[str, Tests]:
+    """The test pictures of a run without the check, for inference; each is read when asked for.
+
+    Args:
+      config: of a run that has been loaded once.
+
+    Returns:
+      By key of a batch (`KEYS`), of the domains that have some; `load` raises `prepare.DataError`.
+    """
+    data, kind = config.data, fields.kind(config)
+    wanted = {key.replace("real", "test"): key for key in KEYS}
+    found: Mapping[str, sources.Source] = {}
+    if kind == "dolls":
+        found = _dolls(config)
+    elif kind == "folder" and data.root:
+        found = {domain: sources.Folder(data.root, data[domain]) for domain in wanted}
+    elif kind == "tfds":
+        name = data.source.removeprefix("tfds:")
+        splits = {domain: data[domain] for domain in wanted}
+        found = sources.tfds_splits(name, data_dir=data.root, splits=splits)
+    recipe = fields.recipe(config)
+    return {
+        wanted[domain]: Tests(source.names, partial(_test_picture, source, recipe=recipe))
+        for domain, source in found.items()
+        if domain in wanted and source.names
+    }
+
+
+def _test_picture(source: sources.Source, index: int, *, recipe: ops.Recipe) -> np.ndarray:
+    try:
+        return _resized(source.load(index), recipe=recipe)
+    except (OSError, ValueError) as error:
+        raise prepare.DataError(
+            f"{source.names[index]} cannot be read ({error}): repair or remove it"
+        ) from error
+
+
+def _resized(image: np.ndarray, *, recipe: ops.Recipe) -> np.ndarray:
+    """uint8 [h, w, 3] -> float32 [S, S, 3] in [-1, 1]."""
+    size = recipe.image_size
+    return ops.normalise(
+        ops.resize(image, width=size, height=size, interpolation=recipe.interpolation)
     )
 
 

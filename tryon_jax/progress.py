@@ -71,16 +71,29 @@ class Progress:
           images_per_second: measured by the loop.
           data_wait: share of the time that the loop waited for data, [0, 1].
         """
-        now = monotonic()
-        early = now - self._marks[-1][0] < self._pause(now)
-        if self._lines and early and step < self._total:
+        if not self._due(step):
             return
-        self._mark(now, step)
         parts = [f"step {step}/{self._total} ({step / self._total:.1%})"]
         parts += [f"{images_per_second:.3g} images/s", f"data wait {data_wait:.0%}"]
         parts += self._time_left()
         parts += [f"{name} {value:.4g}" for name, value in numbers.items()]
         self._line = "  ".join(parts)
+        self._show()
+
+    def count(self, done: int, what: str) -> None:
+        """Say how many of something are done, how fast they go by and how long the rest will take.
+
+        Args:
+          done: how many; a total of 0 is one that nobody knows.
+          what: they are, in the singular: `frame`.
+        """
+        if not self._due(done):
+            return
+        of = f"/{max(self._total, done)} ({min(done / self._total, 1):.1%})" if self._total else ""
+        (then, first), (now, last) = self._marks[0], self._marks[-1]
+        speed = [f"{(last - first) / (now - then):.3g} {what}s/s"] if last > first else []
+        left = self._time_left() if self._total else []
+        self._line = "  ".join([f"{what} {done}{of}", *speed, *left])
         self._show()
 
     def note(self, message: str) -> None:
@@ -104,6 +117,15 @@ class Progress:
             return TERMINAL_SECONDS
         return min(max(FILE_SECONDS[0], (now - self._born) / 10), FILE_SECONDS[1])
 
+    def _due(self, step: int) -> bool:
+        """Whether it is time for a line; the first and the last step are always shown."""
+        now = monotonic()
+        early = now - self._marks[-1][0] < self._pause(now)
+        if self._lines and early and step != self._total:
+            return False
+        self._mark(now, step)
+        return True
+
     def _mark(self, now: float, step: int) -> None:
         """Remember a line; the second makes the start forgotten, whose first step was compiled."""
         if self._lines == 1:
@@ -116,7 +138,8 @@ class Progress:
         (then, first), (now, step) = self._marks[0], self._marks[-1]
         if step - first < 2:
             return []
-        return [f"{duration((now - then) / (step - first) * (self._total - step))} left"]
+        rest = max(self._total - step, 0)  # a total may be an estimate
+        return [f"{duration((now - then) / (step - first) * rest)} left"]
 
     def _show(self) -> None:
         """Print the current line."""

@@ -14,7 +14,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 # each room's modules or packages in tryon_jax/, top down
 ROOMS = {
-    "modes": "adopt check evaluate export infer pairing prewarp serve stages train try_on",
+    "modes": "adopt check evaluate export infer infer_video pairing prewarp serve stages strips "
+    "train try_on video",
     "run": "journal outputs setup weights",
     "services": "checkpoint describe forecast progress reporting grids record files sharding "
     "stopping",
@@ -49,6 +50,7 @@ BELOW = {
 HOMES = {
     "tensorflow": "data_pipelines/",
     "tensorflow_datasets": "data_pipelines/",
+    "av": "tryon_jax/video.py",
     "clu": "tryon_jax/reporting.py",
     "orbax": "tryon_jax/checkpoint.py",
     "torch": "nowhere",
@@ -125,6 +127,7 @@ def test_every_file_keeps_the_rule():
         ("tryon_jax/train.py", "def f():\n  import tensorflow as tf", "tensorflow lives in"),
         ("tryon_jax/metrics/fid.py", "import tensorflow_datasets", "lives in data_pipelines/"),
         ("tryon_jax/train.py", "from clu import metric_writers", "clu lives in"),
+        ("tryon_jax/infer.py", "def f():\n  import av", "av lives in"),
         ("tryon_jax/train.py", "import orbax.checkpoint as ocp", "orbax lives in"),
         ("tryon_jax/port/x.py", "import torch", "torch lives in nowhere"),
         ("tryon_jax/port/x.py", "import jax.numpy as jnp", "NumPy alone, not jax"),
@@ -162,7 +165,7 @@ def test_the_rule_permits(path, source):
 
 WITHOUT_TENSORFLOW = """
 import importlib, pkgutil, sys
-for name in ("tensorflow", "tensorflow_datasets", "clu"):
+for name in ("tensorflow", "tensorflow_datasets", "clu", "av"):
     sys.modules[name] = None  # to import it is now an error
 import jax, tryon_jax
 from configs import ugatit as config

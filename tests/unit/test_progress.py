@@ -65,6 +65,28 @@ def test_a_line_says_where_how_fast_and_how_long(clock):
     )
 
 
+def test_a_count_says_how_many_how_fast_and_how_long(clock):
+    stream = io.StringIO()
+    bar = Progress(300, stream=stream)
+    for done, seconds in ((1, 40), (21, 10), (320, 60)):  # a total may be an estimate
+        clock[0] += seconds
+        bar.count(done, "frame")
+    assert stream.getvalue().splitlines() == [
+        "frame 1/300 (0.3%)  0.025 frames/s",
+        "frame 21/300 (7.0%)  2 frames/s  2 min 20 s left",  # without the compilation
+        "frame 320/320 (100.0%)  4.56 frames/s  0 s left",
+    ]
+
+
+def test_a_count_without_a_total_has_neither_share_nor_end(clock):
+    stream = io.StringIO()
+    bar = Progress(0, stream=stream)
+    for done in (1, 2, 12):
+        clock[0] += 5
+        bar.count(done, "frame")
+    assert stream.getvalue().splitlines()[-1] == "frame 12  1.1 frames/s"
+
+
 def test_the_speed_after_a_resume_counts_the_steps_of_this_process(clock):
     stream = io.StringIO()
     bar = Progress(1000, stream=stream)
