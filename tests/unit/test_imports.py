@@ -14,11 +14,12 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 # each room's modules or packages in tryon_jax/, top down
 ROOMS = {
-    "modes": "adopt check evaluate export infer pairing prewarp serve stages train try_on",
+    "modes": "adopt check evaluate export infer masking pairing prewarp serve stages train try_on",
     "run": "journal outputs setup weights",
     "services": "checkpoint describe forecast progress reporting grids record files sharding "
     "stopping",
     "metrics": "metrics",
+    "segmenters": "segment",
     "port": "port",
     "systems": "systems",
     "step": "system",
@@ -31,10 +32,11 @@ OUTSIDE = {"launch": "launch", "data_pipelines": "data", "configs": "configs"}
 # the rooms that a room may import besides itself; `setup` finds systems and pipelines by name
 BELOW = {
     "launch": "modes run services data",
-    "modes": "run services metrics port step data",
+    "modes": "run services metrics segmenters port step data",
     "run": "services port step",
     "services": "step",
     "metrics": "networks port layers",
+    "segmenters": "services networks port layers data",
     "port": "",
     "systems": "step port networks parts layers",
     "step": "parts layers",
@@ -51,6 +53,7 @@ HOMES = {
     "tensorflow_datasets": "data_pipelines/",
     "clu": "tryon_jax/reporting.py",
     "orbax": "tryon_jax/checkpoint.py",
+    "ai_edge_litert": "tryon_jax/segment/",
     "torch": "nowhere",
 }
 
@@ -124,6 +127,7 @@ def test_every_file_keeps_the_rule():
         ("tryon_jax/reporting.py", "from tryon_jax import train", "of modes"),
         ("tryon_jax/train.py", "def f():\n  import tensorflow as tf", "tensorflow lives in"),
         ("tryon_jax/metrics/fid.py", "import tensorflow_datasets", "lives in data_pipelines/"),
+        ("tryon_jax/infer.py", "import ai_edge_litert.interpreter", "litert lives in"),
         ("tryon_jax/train.py", "from clu import metric_writers", "clu lives in"),
         ("tryon_jax/train.py", "import orbax.checkpoint as ocp", "orbax lives in"),
         ("tryon_jax/port/x.py", "import torch", "torch lives in nowhere"),
