@@ -17,10 +17,13 @@ DONE, WRONG_USE, BAD_DATA, NON_FINITE = 0, 2, 3, 4
 FLAGS = flags.FLAGS
 
 config_flags.DEFINE_config_file(
-    "config", None, "FILE.py[:variant]; fields by --config.a.b=v. Train and check only."
+    "config", None, "FILE.py[:variant]; fields by --config.a.b=v. Train, check, import and masks."
 )
 flags.DEFINE_enum(
-    "mode", "train", ["train", "infer", "evaluate", "check", "warp", "import"], "What to do."
+    "mode",
+    "train",
+    ["train", "infer", "evaluate", "check", "warp", "masks", "import"],
+    "What to do.",
 )
 flags.DEFINE_string("workdir", "", "The run's folder; by default runs/<config name>-<variant>.")
 flags.DEFINE_string("checkpoint", "latest", "For infer, evaluate, warp: latest, or a step.")
@@ -43,7 +46,8 @@ flags.DEFINE_enum(
 flags.DEFINE_bool("side_by_side", False, "For infer: input and output beside one another.")
 flags.DEFINE_bool("strips", False, "For infer: the run's test pictures, each in all its steps.")
 flags.DEFINE_bool("average", True, "For infer: averaged (EMA) weights where the run has them.")
-flags.DEFINE_bool("overwrite", False, "For infer, warp: replace files that exist.")
+flags.DEFINE_string("segmenter", "", "For masks: a .tflite or .whl of persons, a .pth of faces.")
+flags.DEFINE_bool("overwrite", False, "For infer, warp, masks: replace files that exist.")
 flags.DEFINE_bool("dry_run", False, "Say what the run will need, and stop.")
 flags.DEFINE_integer("profile", 0, "Trace a few steps after this one.", lower_bound=0)
 flags.DEFINE_enum("require", None, ["cpu", "gpu", "tpu"], "Fail instead of using another device.")
@@ -83,7 +87,7 @@ def main(_: list[str]) -> int:
 
 
 def _modes():
-    from tryon_jax import adopt, check, evaluate, prewarp, setup, stages
+    from tryon_jax import adopt, check, evaluate, masking, prewarp, setup, stages
 
     if FLAGS.require:
         setup.require(FLAGS.require)
@@ -100,6 +104,9 @@ def _modes():
         ),
         "import": lambda: adopt.adopt(_config(), workdir=workdir, file=FLAGS.input),
         "check": lambda: check.check(_config(), file=file),
+        "masks": lambda: masking.make_masks(
+            _config(), segmenter=FLAGS.segmenter, overwrite=FLAGS.overwrite
+        ),
         "evaluate": lambda: evaluate.evaluate(FLAGS.workdir, checkpoint=FLAGS.checkpoint),
         "infer": _infer,
         "warp": lambda: prewarp.prewarp(

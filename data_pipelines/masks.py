@@ -58,6 +58,10 @@ class Folder:
         """Name of the mask of a picture that has one."""
         return self._source.names[self.places[self._wanted[index]]]
 
+    def target(self, index: int) -> str:
+        """Name under which the mask of a picture is written, whether it is there or not."""
+        return f"{self.folder}/{self._wanted[index]}.png"
+
     def size(self, index: int) -> tuple[int, int]:
         """(width, height) of the mask of a picture; raises OSError or ops.UnreadableError."""
         with self._source.open(self.places[self._wanted[index]]) as file:
@@ -99,6 +103,14 @@ class Found(NamedTuple):
 
     errors: list[str]
     warnings: list[str]
+
+
+def twins(names: Sequence[str]) -> list[list[str]]:
+    """Names of pictures that differ in their endings alone, and would share a mask."""
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(_stem(name), []).append(name)
+    return [group for group in alike.values() if len(group) > 1]
 
 
 def check(

@@ -14,12 +14,13 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 # each room's modules or packages in tryon_jax/, top down
 ROOMS = {
-    "modes": "adopt check evaluate export infer infer_video pairing prewarp serve stages strips "
-    "train try_on video",
+    "modes": "adopt check evaluate export infer infer_video masking pairing prewarp serve stages "
+    "strips train try_on video",
     "run": "journal outputs setup weights",
     "services": "checkpoint describe forecast progress reporting grids record files sharding "
     "stopping",
     "metrics": "metrics",
+    "segmenters": "segment",
     "port": "port",
     "systems": "systems",
     "step": "system",
@@ -32,10 +33,11 @@ OUTSIDE = {"launch": "launch", "data_pipelines": "data", "configs": "configs"}
 # the rooms that a room may import besides itself; `setup` finds systems and pipelines by name
 BELOW = {
     "launch": "modes run services data",
-    "modes": "run services metrics port step data",
+    "modes": "run services metrics segmenters port step data",
     "run": "services port step",
     "services": "step",
     "metrics": "networks port layers",
+    "segmenters": "services networks port layers data",
     "port": "",
     "systems": "step port networks parts layers",
     "step": "parts layers",
@@ -53,6 +55,7 @@ HOMES = {
     "av": "tryon_jax/video.py",
     "clu": "tryon_jax/reporting.py",
     "orbax": "tryon_jax/checkpoint.py",
+    "ai_edge_litert": "tryon_jax/segment/",
     "torch": "nowhere",
 }
 
@@ -126,6 +129,7 @@ def test_every_file_keeps_the_rule():
         ("tryon_jax/reporting.py", "from tryon_jax import train", "of modes"),
         ("tryon_jax/train.py", "def f():\n  import tensorflow as tf", "tensorflow lives in"),
         ("tryon_jax/metrics/fid.py", "import tensorflow_datasets", "lives in data_pipelines/"),
+        ("tryon_jax/infer.py", "import ai_edge_litert.interpreter", "litert lives in"),
         ("tryon_jax/train.py", "from clu import metric_writers", "clu lives in"),
         ("tryon_jax/infer.py", "def f():\n  import av", "av lives in"),
         ("tryon_jax/train.py", "import orbax.checkpoint as ocp", "orbax lives in"),
