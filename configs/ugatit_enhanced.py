@@ -43,18 +43,10 @@ def get_config(arg: str = "recommended") -> ConfigDict:
 
     if arg == "demo":
         base.shorten(config)
-        config.model.pool = 4
-        config.model.channels = 16
-        config.model.blocks = 2
-        config.model.global_layers = 5
-        config.model.local_layers = 4
+        config.model.update(pool=4, channels=16, blocks=2, global_layers=5, local_layers=4)
         config.optim.lr = 5e-4
         config.weights.gen["cam"] = 100.0  # so few steps: let cycle and identity be heard
     if arg == "smoke":
         base.shrink(config)
-        config.model.pool = 2
-        config.model.channels = 4
-        config.model.blocks = 1
-        config.model.global_layers = 4
-        config.model.local_layers = 3
+        config.model.update(pool=2, channels=4, blocks=1, global_layers=4, local_layers=3)
     return config.lock()

@@ -53,8 +53,12 @@ def blurred(image: np.ndarray) -> np.ndarray:
     edge = ((REACH, REACH), (REACH, REACH), (0, 0))
     padded = np.pad(image, edge, "reflect").astype(np.float32)
     height, width = image.shape[:2]
-    rows = sum(k * padded[i : i + height] for i, k in enumerate(kernel))
-    both = sum(k * rows[:, i : i + width] for i, k in enumerate(kernel))
+    rows = np.zeros((height, *padded.shape[1:]), np.float32)
+    both = np.zeros(image.shape, np.float32)
+    for i, share in enumerate(kernel.astype(np.float32)):
+        rows += share * padded[i : i + height]
+    for i, share in enumerate(kernel.astype(np.float32)):
+        both += share * rows[:, i : i + width]
     return np.rint(both).astype(np.uint8)
 
 

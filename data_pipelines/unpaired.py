@@ -351,7 +351,9 @@ def _layers(
             kinds = ("mask", "fix") if data.fix_folders else ("mask",)
             names = {"name": data[domain], "names": source.names}
             made[domain] = {kind: masks.Folder(data.root, kind=kind, **names) for kind in kinds}
-    for kind in ("mask", "fix") if report else ():
+    for kind in ("mask", "fix"):
+        if report is None:  # dolls need no check
+            break
         folders = {key: layers[kind] for key, layers in made.items() if kind in layers}
         looked = masks.check(folders, report.domains, edge=data.masks)
         report = report._replace(

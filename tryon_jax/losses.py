@@ -6,7 +6,7 @@ discriminator's: `real` and `fake` are what a discriminator lowers, `fool` what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -36,7 +36,7 @@ def weighted(
       weighted total `gen_total`.
 
     Raises:
-      KeyError: if a term has no weight or a weight no term.
+      KeyError: if a term or part has no weight or a weight no term or part.
     """
     if set(terms) != set(weights):
         without = sorted(set(terms) - set(weights))
@@ -48,17 +48,27 @@ def weighted(
     total = jnp.zeros((), jnp.float32)
     numbers = {}
     for name, term in terms.items():
-        weight, whole = weights[name], term
+        weight = weights[name]
+        parts = term if isinstance(term, Mapping) else {"": term}
+        whole = sum(parts.values(), start=jnp.zeros((), jnp.float32))
         if isinstance(term, Mapping):
-            numbers |= {f"{player}_{name}_{part}": value for part, value in term.items()}
-            whole = sum(term.values(), start=jnp.zeros((), jnp.float32))
+            numbers |= {f"{player}_{name}_{part}": value for part, value in parts.items()}
         numbers[f"{player}_{name}"] = whole
         if isinstance(weight, Mapping):
-            total += sum(weight[part] * value for part, value in term.items())
+            _check_parts(f"{player}.{name}", parts, weight)
+            total += sum(weight[part] * value for part, value in parts.items())
         else:
             total += weight * whole
     numbers[f"{player}_total"] = total
     return total, numbers
+
+
+def _check_parts(name: str, parts: Iterable[str], weight: Iterable[str]) -> None:
+    if set(weight) != set(parts):
+        raise KeyError(
+            f"config.weights.{name} must be one number, or one for each of the parts "
+            f"{sorted(parts)}; got {sorted(weight)}"
+        )
 
 
 def l1(x: jax.Array, y: jax.Array) -> jax.Array:

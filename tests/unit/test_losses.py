@@ -33,6 +33,17 @@ class TestWeighted:
 
         assert float(jax.jit(jax.grad(total))(3.0)) == 2 * 2 * 3 + 0.5 * (1 + 3)
 
+    def test_parts_may_have_weights_of_their_own(self):
+        terms = {"adv": {"a": jnp.float32(3), "b": jnp.float32(5)}}
+        total, numbers = losses.weighted(terms, {"adv": {"a": 2.0, "b": 0.5}}, player="gen")
+        assert float(total) == 2 * 3 + 0.5 * 5
+        assert float(numbers["gen_adv"]) == 8 and float(numbers["gen_adv_b"]) == 5
+
+    @pytest.mark.parametrize("term", [jnp.float32(1), {"a": jnp.float32(1)}])
+    def test_weights_of_other_parts_are_refused(self, term):
+        with pytest.raises(KeyError, match=r"one for each of the parts .* got \['a', 'b'\]"):
+            losses.weighted({"adv": term}, {"adv": {"a": 1.0, "b": 1.0}}, player="gen")
+
     def test_both_sides_of_a_mismatch_are_named(self):
         terms = {"adv": jnp.float32(1), "cycle": jnp.float32(1)}
         with pytest.raises(KeyError) as error:

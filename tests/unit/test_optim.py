@@ -138,6 +138,10 @@ class TestKeepWithin:
         moved = self.moved([0.25, 0.5], [7.0, -7.0], {"rho": (0.0, 1.0)})
         np.testing.assert_allclose(moved["gamma"], [7.25, -6.5])
 
+    def test_of_several_ends_of_a_path_the_longest_counts(self):
+        bounds = {"rho": (0.0, 1.0), "net/rho": (0.0, 0.9), "other/rho": (0.0, 0.1)}
+        np.testing.assert_allclose(self.moved([0.5], [7.0], bounds)["rho"], [0.9])
+
     def test_inside_adam_under_large_gradients(self):
         optimizer = optim.adam(
             fields(lr=10.0, policy="constant"), steps=4, bounds={"rho": (0.0, 1.0)}

@@ -9,7 +9,7 @@ import numpy as np
 from tryon_jax.layers.precision import full
 
 
-def adaptive_average(x: jax.Array, *, size: tuple[int, int]) -> jax.Array:
+def adaptive_average(x: jax.Array, *, size: tuple[int, ...]) -> jax.Array:
     """Average of each cell of a grid over [N, H, W, C], in float32: [N, height, width, C].
 
     Args:

@@ -58,8 +58,7 @@ class Discriminator(nn.Module):
           x: [N, S, S, 3].
           update: moves the spectral vectors; with a `cam_input` those before the attention twice.
           cam_input: [N, S, S, 3]: what the classifier sees, through the same layers, instead of x.
-          feature_mask: float [N, S, S, 1]: the classifier sees features * mask, averaged to their
-            size.
+          feature_mask: float [N, S, S, 1]: the classifier sees features * averages of the mask.
 
         Returns:
           The judgement, and the attention map [N, h + 1, w + 1, 1].

@@ -201,9 +201,9 @@ class Generator(nn.Module):
             block = {"use_bias": use_bias, "squeeze": self.squeeze, **self._drawn()}
             y = AdaResBlock(name=f"decode_{i}", **block)(y, gamma=gamma, beta=beta)
         for i in (1, 2):
-            width, options = self.channels * 2 ** (2 - i), {"upsampling": self.upsampling}
-            options |= {"use_bias": use_bias, **self._drawn()}
-            y = doubled(y, name=f"up_{i}", width=width, **options)
+            options: dict[str, Any] = {"upsampling": self.upsampling, "use_bias": use_bias}
+            options |= self._drawn()
+            y = doubled(y, name=f"up_{i}", width=self.channels * 2 ** (2 - i), **options)
         drafts = max(self.attention_masks, 1)
         if self.attention_masks and self.attention_input != "none":
             drafts -= 1

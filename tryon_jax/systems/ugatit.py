@@ -42,6 +42,9 @@ OPTIONAL = {"disc": ("adv_cam", "blur", "blur_cam"), "gen": ("adv_cam", "backgro
 MASKED = ("mask_logits", "detach_background", "cam_input_mask", "cam_feature_mask")
 
 
+Mask = Any  # float [N, S, S, 1], or None where no option asks for masks
+
+
 class UGATIT(nn.Module):
     """The game of section 2: four discriminators, then both generators.
 
@@ -161,7 +164,8 @@ class UGATIT(nn.Module):
         """Fool the updated discriminators, return, keep the target domain, tell domains apart."""
         terms = {term: {} for term in ("adv", *self._optional("gen"), "cycle", "identity", "cam")}
         for name, (disc, domain, source) in self._judges().items():
-            mask, shown = batch.get(f"mask_{source}"), made[f"fake_{domain}"].image
+            mask: Mask = batch.get(f"mask_{source}")
+            shown = made[f"fake_{domain}"].image
             if self.detach_background:
                 shown = mask * shown + (1 - mask) * jax.lax.stop_gradient(shown)
             # the enhanced version's discriminators rest while the generators learn
@@ -186,7 +190,7 @@ class UGATIT(nn.Module):
         return [term for term in OPTIONAL[player] if f"{player}.{term}" in self.terms]
 
     def _judge(
-        self, disc: Discriminator, pictures: jax.Array, *, mask: jax.Array | None, update: bool
+        self, disc: Discriminator, pictures: jax.Array, *, mask: Mask, update: bool
     ) -> Judgement:
         """A judgement behind the masks that the options ask for."""
         judgement, _ = disc(
@@ -197,7 +201,7 @@ class UGATIT(nn.Module):
         )
         return judgement
 
-    def _squared(self, logit: jax.Array, target: float, *, mask: jax.Array | None) -> jax.Array:
+    def _squared(self, logit: jax.Array, target: float, *, mask: Mask) -> jax.Array:
         """`losses.squared`; with `mask_logits` the background counts as if it were on target."""
         if self.mask_logits:
             share = adaptive_average(mask, size=logit.shape[1:3])
@@ -211,8 +215,9 @@ class UGATIT(nn.Module):
         pictures = {name: translation.image for name, translation in made.items()}
         heats = {f"{name}_heat": heatmap(made[name].heat, size=size) for name in made}
         masks = {
-            f"{name}_attention_{i}": 2 * made[name].attention[..., i : i + 1] - 1
+            f"{name}_attention_{i}": 2 * attention[..., i : i + 1] - 1
             for name in ("fake_a", "fake_b")
+            if (attention := made[name].attention) is not None
             for i in range(self.attention_masks)
         }
         return {"real_a": batch["real_a"], "real_b": batch["real_b"], **pictures, **heats, **masks}
