@@ -163,6 +163,7 @@ def loss_names():
     return names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", cases("step_*"))
 def test_training(path):
     """All steps of the authors' loop: losses, gradients, learning rates, the state after step 1."""

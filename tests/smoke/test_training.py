@@ -26,7 +26,7 @@ from tryon_jax import checkpoint, infer, setup
 from tryon_jax.train import DONE, PREEMPTED
 
 # they take long to compile
-SLOW = dict.fromkeys(("cagan", "photo2cartoon", "ugatit_enhanced"), pytest.mark.slow)
+SLOW = dict.fromkeys(("cagan", "photo2cartoon", "ugatit", "ugatit_enhanced"), pytest.mark.slow)
 TRANSLATORS = [
     pytest.param(name, marks=SLOW.get(name, ()))
     for name in CONFIGS

@@ -182,6 +182,7 @@ class TestUGATIT:
         assert gen.path.name == "selfie2anime_params_0003000.pt"
         assert gen.preset == ("light" if light else "full")
         fields = {"model.light": light, "model.channels": 2, "model.blocks": 1}
+        fields |= {"model.variant": "official"}
         assert gen.fields == fields | ({} if light else {"image_size": 16})
         assert set(gen.variables) == {"params"}
 
