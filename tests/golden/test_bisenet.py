@@ -31,6 +31,6 @@ def test_network():
     golden = read(PATH)
     variables = bisenet.bisenet(drawn_weights(golden.meta, seed=golden.meta["seed"]))
     share = golden.arrays["in/picture"].astype(np.float32) / 255
-    seen = (share - np.float32(faces.MEAN)) / np.float32(faces.DEVIATION)
+    seen = (share - faces.MEAN) / faces.DEVIATION
     logits = jax.jit(BiSeNet().apply)(variables, seen)
     np.testing.assert_allclose(nchw(logits), golden.arrays["out/logits"], atol=1e-4)

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from tryon_jax.layers.conv import Conv
+from tryon_jax.layers.conv import Conv, pad
 from tryon_jax.layers.norms import BatchNorm
 from tryon_jax.layers.precision import full
 
@@ -148,5 +148,8 @@ def _doubled(x: jax.Array) -> jax.Array:
 
 
 def _max_pool3(x: jax.Array) -> jax.Array:
-    """Maximum of 3 x 3 at every second pixel, [N, H, W, C] to [N, H / 2, W / 2, C]."""
-    return nn.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
+    """Maximum of 3 x 3 at every second pixel, [N, H, W, C] to [N, H / 2, W / 2, C].
+
+    The rim is padded by 0, which changes no maximum behind a ReLU.
+    """
+    return nn.max_pool(pad(x, 1), (3, 3), strides=(2, 2))

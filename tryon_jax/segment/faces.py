@@ -23,7 +23,8 @@ from tryon_jax.port import bisenet
 SIDE = 512  # pixels that the network sees
 BATCH = 4  # pictures that it sees at a time
 STRIP = 64  # rows that are scaled up together: 19 logits of each pixel are much
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's
+MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # ImageNet's, of pictures in [0, 1]
+DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 GLASSES, MOUTH = 6, 11
 # skin, brows, eyes, glasses, ears, earring, nose, mouth, lips, hair; not neck, necklace, cloth, hat
 FOREGROUND = (*range(1, 14), 17)
@@ -67,7 +68,7 @@ class Faces:
     def _normalised(self, picture: np.ndarray) -> np.ndarray:
         sides = {"width": self._side, "height": self._side, "interpolation": "bilinear"}
         share = ops.resize(picture, **sides).astype(np.float32) / 255
-        return (share - np.float32(MEAN)) / np.float32(DEVIATION)
+        return (share - MEAN) / DEVIATION
 
 
 def load(path: str | Path) -> Faces:
