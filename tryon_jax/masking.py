@@ -19,14 +19,14 @@ from PIL import Image
 
 from data_pipelines import fields, masks, ops, pipeline, prepare, sources
 from tryon_jax.files import write_atomic
-from tryon_jax.segment import persons
+from tryon_jax.segment import faces, persons
 from tryon_jax.setup import UsageError
 
 DOMAINS = ("train_a", "train_b")
 BATCH = 8  # pictures that are read and segmented together
 EVERY = 25  # batches between two lines of progress
 HARDLY = 0.01  # a mask with less foreground than this share of its picture is named
-ENDINGS = {"": persons, ".tflite": persons, ".whl": persons}
+ENDINGS = {"": persons, ".tflite": persons, ".whl": persons, ".pth": faces, ".pt": faces}
 
 
 class Segmenter(Protocol):
