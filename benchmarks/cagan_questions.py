@@ -1,6 +1,6 @@
 """What CAGAN's choices are worth: each trained on paper dolls, scored against the true pictures.
 
-    python benchmarks/cagan_questions.py --workdir=runs/questions [--steps=1000 --seeds=3]
+    python benchmarks/cagan_questions.py --workdir=runs/questions [--steps=700 --seeds=3]
 
 Every answer is a run of `configs/cagan.py:demo` that differs in one field, with as many steps; the
 seed changes the initial networks, the order and the other garments. A run is kept in the workdir,
@@ -30,7 +30,7 @@ from tryon_jax.setup import pipeline
 from tryon_jax.weights import trained
 
 _WORKDIR = flags.DEFINE_string("workdir", "runs/questions", "Where the runs are kept.")
-_STEPS = flags.DEFINE_integer("steps", 1000, "Steps of each run.", lower_bound=1)
+_STEPS = flags.DEFINE_integer("steps", 700, "Steps of each run.", lower_bound=1)
 _SEEDS = flags.DEFINE_integer("seeds", 3, "Runs of each answer.", lower_bound=1)
 
 Scores = Mapping[str, float]  # by name, means over held-out triplets
@@ -57,7 +57,7 @@ def _id(weight: float) -> Callable[[ConfigDict], None]:
 
 
 ANSWERS: dict[str, Callable[[ConfigDict], None]] = {
-    "y_j injected, rec_adv 1, id 0.3": lambda config: None,
+    "y_j injected, rec_adv 1, id 0.5": lambda config: None,
     "y_i injected": _inject_worn,
     "no rec_adv": _no_rec_adv,
     "id 0": _id(0.0),
