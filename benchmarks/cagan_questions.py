@@ -45,10 +45,6 @@ def _no_rec_adv(config: ConfigDict) -> None:
     del config.weights.gen["rec_adv"]
 
 
-def _plain_disc(config: ConfigDict) -> None:
-    config.model.disc_injects = False
-
-
 def _id(weight: float) -> Callable[[ConfigDict], None]:
     def change(config: ConfigDict) -> None:
         config.weights.gen["id"] = weight
@@ -63,7 +59,6 @@ ANSWERS: dict[str, Callable[[ConfigDict], None]] = {
     "id 0": _id(0.0),
     "id 0.1": _id(0.1),
     "id 1": _id(1.0),
-    "nothing injected into the discriminator": _plain_disc,
 }
 
 
