@@ -12,6 +12,7 @@ from jax.stages import Compiled
 from ml_collections import ConfigDict
 
 from tryon_jax import sharding
+from tryon_jax.fresh import traced_init
 from tryon_jax.system import State, System
 
 
@@ -45,7 +46,7 @@ def set_up(config: ConfigDict) -> Setup:
     _check_fields(config, mesh)
     system = make_system(config)
     batch = batch_template(config, mesh=mesh)
-    state = jax.eval_shape(system.init, jax.random.key(0), batch)
+    state = traced_init(system.init, batch).out_info
     jax.eval_shape(system.train_step, state, batch)
     _check_frozen(config, state)
     template = sharding.whole_template(state, mesh=mesh)

@@ -17,6 +17,7 @@ from ml_collections import ConfigDict
 
 from tryon_jax import record, sharding
 from tryon_jax.checkpoint import restore_sampled, saved_steps
+from tryon_jax.fresh import drawn
 from tryon_jax.port.originals import Original
 from tryon_jax.port.weight_file import fingerprint
 from tryon_jax.setup import Setup, UsageError, batch_template, make_system
@@ -113,8 +114,7 @@ def fresh_state(setup: Setup, *, given: Mapping[str, Frozen] = {}) -> State:
       setup: of the run.
       given: what `frozen` gives; other frozen networks stay as drawn.
     """
-    batch = {key: np.zeros(x.shape, x.dtype) for key, x in setup.batch.items()}
-    state = jax.jit(setup.system.init)(jax.random.key(setup.config.seed), batch)
+    state = drawn(setup.system.init, jax.random.key(setup.config.seed), batch=setup.batch)
     for network, weights in given.items():
         state = _with_network(state, network, weights.variables)
     return sharding.place_whole(state, mesh=setup.mesh)

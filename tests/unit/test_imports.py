@@ -17,7 +17,7 @@ ROOMS = {
     "modes": "adopt check evaluate export infer infer_video masking pairing prewarp serve stages "
     "strips train try_on video",
     "run": "journal outputs setup weights",
-    "services": "checkpoint describe forecast progress reporting grids record files sharding "
+    "services": "checkpoint describe forecast fresh progress reporting grids record files sharding "
     "stopping",
     "metrics": "metrics",
     "segmenters": "segment",
