@@ -47,9 +47,9 @@ def set_up(config: ConfigDict) -> Setup:
     system = make_system(config)
     batch = batch_template(config, mesh=mesh)
     state = traced_init(system.init, batch).out_info
-    jax.eval_shape(system.train_step, state, batch)
-    _check_frozen(config, state)
     template = sharding.whole_template(state, mesh=mesh)
+    _traced_step(system, template, batch=batch, mesh=mesh)
+    _check_frozen(config, state)
     return Setup(config, system, pipeline(config), mesh, template, batch)
 
 
@@ -107,9 +107,17 @@ def batch_template(config: ConfigDict, *, mesh: Mesh) -> dict[str, jax.ShapeDtyp
 
 def compile_step(setup: Setup) -> Compiled:
     """The training step, which donates its state."""
-    whole = sharding.replicated(setup.mesh)
-    step = jax.jit(setup.system.train_step, donate_argnums=0, out_shardings=(whole, whole))
-    return step.lower(setup.template, setup.batch).compile()
+    traced = _traced_step(setup.system, setup.template, batch=setup.batch, mesh=setup.mesh)
+    return traced.lower().compile()
+
+
+def _traced_step(
+    system: System, template: State, *, batch: dict[str, jax.ShapeDtypeStruct], mesh: Mesh
+) -> jax.stages.Traced:
+    """The trace of a step; JAX keeps it for the second call."""
+    whole = sharding.replicated(mesh)
+    step = jax.jit(system.train_step, donate_argnums=0, out_shardings=(whole, whole))
+    return step.trace(template, batch)
 
 
 def _check_fields(config: ConfigDict, mesh: Mesh) -> None:
