@@ -27,24 +27,26 @@ ROOMS = {
     "networks": "networks",
     "parts": "heatmap losses optim pictures pool warp",
     "layers": "layers",
+    "tables": "landmark_tables",
 }
 OUTSIDE = {"launch": "launch", "data_pipelines": "data", "configs": "configs"}
 
 # the rooms that a room may import besides itself; `setup` finds systems and pipelines by name
 BELOW = {
     "launch": "modes run services data",
-    "modes": "run services metrics segmenters port step data",
+    "modes": "run services metrics segmenters port step data tables",
     "run": "services port step",
     "services": "step",
-    "metrics": "networks port layers",
+    "metrics": "networks port layers tables",
     "segmenters": "services networks port layers data",
     "port": "",
-    "systems": "step port networks parts layers",
+    "systems": "step port networks parts layers tables",
     "step": "parts layers",
     "networks": "parts layers",
-    "parts": "layers",
+    "parts": "layers tables",
     "layers": "",
-    "data": "",
+    "tables": "",
+    "data": "tables",
     "configs": "",
 }
 
