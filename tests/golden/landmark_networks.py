@@ -32,7 +32,7 @@ def described(golden):
     for stage in stages:
         assert stage["NUM_CHANNELS"] == [width * 2**i for i in range(stage["NUM_BRANCHES"])]
     net = HRNet(outputs, width=width, modules=modules, blocks=blocks, head=head)
-    return net, hrnet.hrnet_rules(hrnet.Plan(modules, blocks, head)), hrnet.hrnet
+    return net, hrnet.hrnet_rules(hrnet.Plan(modules, blocks, net.bottlenecks, head)), hrnet.hrnet
 
 
 def weights(golden, net, rules):

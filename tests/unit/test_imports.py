@@ -41,7 +41,7 @@ BELOW = {
     "segmenters": "services networks port layers data",
     "port": "",
     "systems": "step port networks parts layers tables",
-    "step": "parts layers",
+    "step": "parts layers tables",
     "networks": "parts layers",
     "parts": "layers tables",
     "layers": "",

@@ -22,7 +22,6 @@ from tryon_jax.layers.precision import full
 from tryon_jax.networks.residual import INIT, BasicBlock, Bottleneck, Doubling, Unit
 
 STRIDE = 4  # pixels of the picture to one of the highest branch
-BOTTLENECKS = 4  # of the first stage
 HEADS = ("conv", "deconv", "v2")
 DOUBLED = 32  # channels of the deconvolution head
 MOMENTUM_V2 = 0.01  # of the running statistics with the `v2` head
@@ -36,6 +35,7 @@ class HRNet(nn.Module):
       width: channels of the highest branch; branch i has 2^i times as many.
       modules: how many there are of 2, 3 and 4 branches; fewer numbers make fewer branches.
       blocks: residual blocks of a branch in a module.
+      bottlenecks: of the first stage.
       stem: channels of the first two convolutions.
       head: conv | deconv | v2.
     """
@@ -44,6 +44,7 @@ class HRNet(nn.Module):
     width: int = 32
     modules: tuple[int, ...] = (1, 4, 3)
     blocks: int = 4
+    bottlenecks: int = 4
     stem: int = 64
     head: str = "conv"
     dtype: jnp.dtype = jnp.float32
@@ -62,7 +63,7 @@ class HRNet(nn.Module):
         common = self._common()
         y = Unit(self.stem, stride=2, name="stem_1", **common)(x, update=update)
         y = Unit(self.stem, stride=2, name="stem_2", **common)(y, update=update)
-        for i in range(BOTTLENECKS):
+        for i in range(self.bottlenecks):
             y = Bottleneck(self.stem, name=f"layer1_{i}", **common)(y, update=update)
         branches = [y]
         for stage, count in enumerate(self.modules, 2):
@@ -84,10 +85,10 @@ class HRNet(nn.Module):
     def _check(self, x: jax.Array) -> None:
         if self.head not in HEADS:
             raise ValueError(f"head must be one of {', '.join(HEADS)}; got {self.head!r}")
-        if not self.modules or min(self.modules) < 1 or self.blocks < 1:
+        if min(len(self.modules), *self.modules, self.blocks, self.bottlenecks) < 1:
             raise ValueError(
-                "modules must be one to three numbers of 1 or more, and blocks 1 or more; got "
-                f"{self.modules} and {self.blocks}"
+                "modules must be numbers of 1 or more, one at least, and so must blocks and "
+                f"bottlenecks; got {self.modules}, {self.blocks} and {self.bottlenecks}"
             )
         coarsest = STRIDE * 2 ** len(self.modules)
         if x.shape[1] % coarsest or x.shape[2] % coarsest:

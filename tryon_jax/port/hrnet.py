@@ -17,7 +17,6 @@ import numpy as np
 from tryon_jax.port import convert as to
 from tryon_jax.port import originals, torch_file
 
-BOTTLENECKS = 4  # of HRNet's first stage
 PREFIX = "module."  # of files that were saved by several GPUs
 
 
@@ -26,6 +25,7 @@ class Plan(NamedTuple):
 
     modules: tuple[int, ...]  # of 2, 3 and 4 branches
     blocks: int  # of a branch in a module
+    bottlenecks: int  # of the first stage
     head: str  # conv | deconv | v2
 
 
@@ -87,13 +87,14 @@ def plan(keys: Iterable[str]) -> Plan:
         head = "v2"
     if any(key.startswith("deconv_layers.") for key in keys):
         head = "deconv"
-    return Plan(tuple(count for count in counts if count), blocks, head)
+    bottlenecks = _count(keys, r"layer1\.(\d+)\.")
+    return Plan(tuple(count for count in counts if count), blocks, bottlenecks, head)
 
 
 def hrnet_rules(plan: Plan) -> to.Rules:
     """Where each tensor of an HRNet goes."""
     rules = _unit("conv1", "bn1", "stem_1") | _unit("conv2", "bn2", "stem_2")
-    for i in range(BOTTLENECKS):
+    for i in range(plan.bottlenecks):
         rules |= _block(f"layer1.{i}", f"layer1_{i}", units=3, projected=i == 0)
     for stage, count in enumerate(plan.modules, 2):
         rules |= _transition(stage)
