@@ -14,8 +14,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 # each room's modules or packages in tryon_jax/, top down
 ROOMS = {
-    "modes": "adopt check evaluate export infer infer_video masking pairing prewarp serve stages "
-    "strips train try_on video",
+    "modes": "adopt check evaluate evaluate_landmarks export infer infer_video locate masking "
+    "pairing prewarp serve stages strips train try_on video",
     "run": "journal outputs setup weights",
     "services": "checkpoint describe forecast progress reporting grids record files sharding "
     "stopping",
@@ -25,7 +25,7 @@ ROOMS = {
     "systems": "systems",
     "step": "system",
     "networks": "networks",
-    "parts": "heatmap losses optim pictures pool warp",
+    "parts": "heatmap landmark_maps losses optim pictures pool warp",
     "layers": "layers",
     "tables": "landmark_tables",
 }
