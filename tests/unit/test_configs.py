@@ -76,7 +76,7 @@ def test_variants_build_and_are_locked(name, variant):
     for run in runs_of(config):
         assert run.is_locked
         game = system_of(run)
-        assert game.strips and (game.directions or game.scores)
+        assert game.strips and (game.directions or game.scores or game.finding)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -101,9 +101,11 @@ def test_all_fields_are_those_of_base(name, variant):
     """A system adds fields in `model` and `weights` alone, and keeps the types of the others."""
     config, known = FILES[name].get_config(variant), base.get_config()
     if config.data.pipeline != "unpaired":
-        known.data = {"viton": base.viton_data, "triplets": base.triplet_data}[
-            config.data.pipeline
-        ]()
+        known.data = {
+            "viton": base.viton_data,
+            "triplets": base.triplet_data,
+            "keypoints": base.landmark_data,
+        }[config.data.pipeline]()
     for run in runs_of(config):
         assert dict(fields(run)) == dict(fields(known))
 

@@ -14,8 +14,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 # each room's modules or packages in tryon_jax/, top down
 ROOMS = {
-    "modes": "adopt check evaluate export infer infer_video masking pairing prewarp serve stages "
-    "strips train try_on video",
+    "modes": "adopt check evaluate evaluate_landmarks export infer infer_video locate masking "
+    "pairing prewarp serve stages strips train try_on video",
     "run": "journal outputs setup weights",
     "services": "checkpoint describe forecast fresh progress reporting grids record files sharding "
     "stopping",
@@ -26,27 +26,29 @@ ROOMS = {
     "games": "attention_game",
     "step": "system",
     "networks": "networks",
-    "parts": "heatmap losses optim pictures pool warp",
+    "parts": "heatmap landmark_maps losses optim pictures pool warp",
     "layers": "layers",
+    "tables": "landmark_tables",
 }
 OUTSIDE = {"launch": "launch", "data_pipelines": "data", "configs": "configs"}
 
 # the rooms that a room may import besides itself; `setup` finds systems and pipelines by name
 BELOW = {
     "launch": "modes run services data",
-    "modes": "run services metrics segmenters port step data",
+    "modes": "run services metrics segmenters port step data tables",
     "run": "services port step",
     "services": "step",
-    "metrics": "networks port layers",
+    "metrics": "networks port layers tables",
     "segmenters": "services networks port layers data",
     "port": "",
-    "systems": "games step port networks parts layers",
+    "systems": "games step port networks parts layers tables",
     "games": "step networks parts layers",
-    "step": "parts layers",
+    "step": "parts layers tables",
     "networks": "parts layers",
-    "parts": "layers",
+    "parts": "layers tables",
     "layers": "",
-    "data": "",
+    "tables": "",
+    "data": "tables",
     "configs": "",
 }
 
