@@ -51,7 +51,8 @@ def check(config: ConfigDict) -> prepare.Report:
     folder = Folder(config)
     found = {key: sources.Files(root, [e.picture for e in held])
              for key, held in folder.entries.items()}  # fmt: skip
-    recipe = ops.Recipe("resize_and_crop", config.image_size, 0, "bilinear", flip=False)
+    side = config.image_size
+    recipe = ops.Recipe("resize_and_crop", side, side, "bilinear", flip=False)
     report = prepare.check_sources(
         {key: files for key, files in found.items() if files.names}, recipe=recipe
     )

@@ -130,13 +130,14 @@ def mask_of(segmentation: Any, *, size: tuple[int, int]) -> np.ndarray:
             )
         runs = np.repeat(np.arange(len(counts)) % 2 == 1, counts)
         return runs.reshape(width, height).T.copy()
-    image = Image.new("1", (width, height))
+    image = Image.new("1", (3 * width, 3 * height))
     draw = ImageDraw.Draw(image)
     for polygon in segmentation:
         if len(polygon) >= 6:
-            # polygons are drawn from the corners of pixels, Pillow from their centres
-            draw.polygon([place - 0.5 for place in polygon], fill=1)
-    return np.array(image)
+            # COCO counts from the corner of the first pixel, Pillow from its centre, and it fills
+            # half a pixel too much: of pixels of a third of the size the middle ones are right
+            draw.polygon([3 * place - 0.5 for place in polygon], fill=1)
+    return np.array(image)[1::3, 1::3]
 
 
 def runs_of(mask: np.ndarray) -> dict[str, Any]:
