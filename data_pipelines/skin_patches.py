@@ -158,16 +158,14 @@ def _inside(window: _Window, picture: np.ndarray) -> bool:
 
 
 def _evenest(picture: np.ndarray, skin: np.ndarray) -> _Window | None:
-    """The largest window with hardly anything but skin, and of those the most even one."""
+    """The most even of the windows with hardly anything but skin, too small for a whole face."""
     height = len(picture)
     grey = np.asarray(Image.fromarray(picture).convert("L")).astype(np.float64)
     sums = [_summed(plane) for plane in (skin.astype(np.float64), grey, grey**2)]
-    for side in (height // 16, height // 24, height // 36, height // 54):
-        if side < _SMALLEST:
-            break
+    for side in (max(height // 48, _SMALLEST), max(height // 72, _SMALLEST)):
         share, mean, square = (_boxes(plane, side=side) / side**2 for plane in sums)
         if share.size and (share >= 0.98).any():
-            spread = np.where(share >= 0.98, square - mean**2, np.inf)
+            spread = np.where(share >= 0.98, square / np.maximum(mean, 1) ** 2, np.inf)
             top, left = np.unravel_index(np.argmin(spread), spread.shape)
             return _Window(int(left), int(top), side)
     return None

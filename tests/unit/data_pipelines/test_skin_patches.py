@@ -115,7 +115,7 @@ def test_without_joints_the_most_even_skin_of_a_map():
     skin[20:60, 40:80] = skin[150:170, 50:70] = True
     picture[150:170, 50:70] = SKIN
     found = skin_patches.find(picture, joints=unknown, skin=skin)
-    assert found is not None and found.source == "even" and 150 <= found.box[1] <= 158
+    assert found is not None and found.source == "even" and 150 <= found.box[1] <= 164
     assert (found.picture == SKIN).all()
     thin = np.zeros((200, 120), bool)
     thin[20:23] = True
