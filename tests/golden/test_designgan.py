@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from tests.golden.goldens import drawn_weights, golden_files, nchw, nhwc, read
-from tryon_jax import attention
+from tryon_jax import attention, garment_style, patches, skin, texture
 from tryon_jax.networks.designgan_discriminator import DesignDiscriminator
 from tryon_jax.networks.designgan_generator import DesignGenerator
 from tryon_jax.port import convert as to
 
-KNOWN = ("own_landmark_attention*", "own_designgan_networks*")
+KNOWN = ("own_landmark_attention*", "own_designgan_networks*", "own_style_skin_texture*")
 
 
 def cases(*patterns):
@@ -164,3 +164,107 @@ def test_networks(path):
     np.testing.assert_allclose(nchw(made.picture), golden.arrays["y"], atol=3e-4)
     np.testing.assert_allclose(nchw(made.mask), golden.arrays["mask"], atol=3e-4)
     np.testing.assert_allclose(nchw(logits), golden.arrays["d"], atol=3e-4)
+
+
+def style_arrays(golden):
+    """Pictures [1, H, W, 3] and masks [1, H, W, 1], 0 or 1, of both garments."""
+    pictures = [nhwc(golden.arrays[f"image_{d}"][None]).astype(float) for d in "ab"]
+    masks = [golden.arrays[f"mask_{d}"][None, ..., None] for d in "ab"]
+    return [
+        (picture, (mask > 0.5) * 2.0 - 1) for picture, mask in zip(pictures, masks, strict=True)
+    ]
+
+
+def only(x):
+    """The one item's one channel."""
+    return np.asarray(x)[0, ..., 0]
+
+
+@pytest.mark.slow  # many small programs to compile
+@pytest.mark.parametrize("path", cases("own_style_skin_texture*"))
+def test_patches_and_weights(path, float64):
+    golden = read(path)
+    meta, size = golden.meta, tuple(golden.meta["patch_size"])
+    steps = meta["erosion_steps"]
+    cloth = []
+    for d, (picture, mask) in zip("ab", style_arrays(golden), strict=True):
+        box = patches.mask_box(mask)
+        assert box[0].tolist() == meta[f"box_{d}"]
+        got = patches.patch(picture, box, size=size)
+        np.testing.assert_allclose(nchw(got)[0], golden.arrays[f"patch_{d}"], atol=1e-9)
+        cloth.append(patches.patch((mask + 1) / 2, box, size=size) > 0.5)
+    valid = (cloth[0] & cloth[1]).astype(float)
+    np.testing.assert_array_equal(only(valid), golden.arrays["valid"])
+    distances = {
+        "dist_chessboard": garment_style.chessboard_distance(valid, steps=steps),
+        "dist_euclid": garment_style.euclidean_distance(valid),
+    }
+    for name, got in distances.items():
+        np.testing.assert_allclose(only(got), golden.arrays[name], atol=1e-9, err_msg=name)
+    names = {"chessboard": "chessboard", "euclidean": "euclid"}
+    names |= {"inverse_gaussian": "inverse_gaussian"}
+    for kind, name in names.items():
+        got = garment_style.style_weight(valid, kind=kind, steps=steps)
+        np.testing.assert_allclose(only(got), golden.arrays[f"w_{name}"], atol=1e-9, err_msg=kind)
+    centre_weight = garment_style.centre_gaussian(size)
+    centre_weight = only(centre_weight / jnp.mean(centre_weight))
+    np.testing.assert_allclose(centre_weight, golden.arrays["w_centre"], atol=1e-9)
+    for name, want in meta["losses"].items():
+        kind = name.rsplit("_", 2 if name.endswith("norm") else 1)[0]
+        norm = name.removeprefix(f"{kind}_")
+        got = garment_style.style_distance(
+            *(nhwc(golden.arrays[f"patch_{d}"][None]) for d in "ab"),
+            valid=valid,
+            weight=garment_style.style_weight(valid, kind=kind, steps=steps),
+            norm=norm,
+        )
+        assert float(got[0]) == pytest.approx(want, rel=1e-9), name
+
+
+@pytest.mark.parametrize("path", cases("own_style_skin_texture*"))
+def test_gradient_of_style(path, float64):
+    golden = read(path)
+    size, (a, b) = tuple(golden.meta["patch_size"]), style_arrays(golden)
+    valid = jnp.asarray(golden.arrays["valid"])[None, ..., None]
+    weight = jnp.asarray(golden.arrays["w_chessboard"])[None, ..., None]
+
+    def loss(picture):
+        pair = [patches.patch(x, patches.mask_box(m), size=size) for x, m in (a, (picture, b[1]))]
+        return garment_style.style_distance(*pair, valid=valid, weight=weight, norm="mse")[0]
+
+    got = nchw(jax.jit(jax.grad(loss))(b[0]))[0]
+    np.testing.assert_allclose(got, golden.arrays["grad_image_b"], atol=1e-9)
+
+
+@pytest.mark.parametrize("path", cases("own_style_skin_texture*"))
+def test_skin(path, float64):
+    golden = read(path)
+    case, (picture, mask) = golden.meta["skin"], style_arrays(golden)[1]
+    box = jnp.array([case["window"]])
+    covered = patches.coverage((mask + 1) / 2, box)
+    assert float(covered[0]) == pytest.approx(case["cover_fraction_mask_b"])
+    found = patches.patch(picture, box, size=tuple(case["size"]))
+    got = skin.skin_distance(found, nhwc(golden.arrays["skin_patch"][None]).astype(float))
+    assert float(got[0]) == pytest.approx(case["loss_mse"], rel=1e-9)
+
+
+@pytest.mark.parametrize("path", cases("own_style_skin_texture*"))
+def test_texture(path, float64):
+    """On the first picture, within the second mask."""
+    golden = read(path)
+    (picture, _), (_, mask) = style_arrays(golden)
+    cloth, mask01 = nhwc(golden.arrays["texture"][None]).astype(float), (mask + 1) / 2
+    k = 0
+    while case := golden.meta.get(f"texture_{k}"):
+        if case["mode"] == "tile":
+            options = {"scale": case["scale"], "offset": case["offset"]}
+            plane = texture.tile(cloth, size=mask.shape[1:3], **options)
+        else:
+            plane = texture.stretch(cloth, mask)
+        shaded = case["shade"]
+        light = texture.shading(picture, mask01) if shaded else jnp.ones_like(mask01)
+        got = texture.lay(plane, picture, masks=mask01, light=light)
+        want = golden.arrays[f"texture_out_{k}"]
+        np.testing.assert_allclose(nchw(got)[0], want, atol=1e-9, err_msg=str(case))
+        k += 1
+    assert k
