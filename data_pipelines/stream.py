@@ -214,7 +214,7 @@ class _Desk:
                 if number not in self._batches:
                     self._batches[number] = _empty(self._shapes, count=self._share)
                 arrays = self._batches[number]
-            self._write(int(position), {key: array[place] for key, array in arrays.items()})
+            self._write(int(position), {key: array[place, ...] for key, array in arrays.items()})
         except Exception as error:  # TensorFlow would turn it into text
             self.failures[int(item)] = error
             raise

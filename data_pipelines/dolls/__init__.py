@@ -9,14 +9,15 @@ paints them. `portrait` gives the same doll's head and shoulders on white.
 For try-on, `doll` gives the record itself, `dressed` the same doll in another garment, `figure`
 its picture with parse map, keypoints and silhouette, `flat` a garment alone on white, `worn` the
 true masks and the true warp of a garment on a doll, `landmarks` the points of both, `subsets` what
-makes the doll hard.
+makes the doll hard. For changes of category, `wearer` gives a doll in a garment of a category and
+`counterpart` the same doll in the same cloth of another cut.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from data_pipelines.dolls.fit import Worn, worn
+from data_pipelines.dolls.fit import Worn, seen, worn
 from data_pipelines.dolls.garment import Garment
 from data_pipelines.dolls.paint import paint
 from data_pipelines.dolls.people import NOISE, Doll, doll, dressed, parts_of, stream, top_of
@@ -26,6 +27,7 @@ from data_pipelines.dolls.shop import Flat, flat
 from data_pipelines.dolls.styles import STYLES, style_named
 from data_pipelines.dolls.subsets import subsets
 from data_pipelines.dolls.view import Figure, Frame, figure
+from data_pipelines.dolls.wardrobe import counterpart, garment_of, wearer
 
 __all__ = [
     "STYLES",
@@ -35,16 +37,20 @@ __all__ = [
     "Garment",
     "Landmarks",
     "Worn",
+    "counterpart",
     "doll",
     "draw",
     "dressed",
     "figure",
     "flat",
+    "garment_of",
     "landmarks",
     "portrait",
+    "seen",
     "silhouette",
     "subsets",
     "top_of",
+    "wearer",
     "worn",
 ]
 
