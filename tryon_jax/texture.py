@@ -54,7 +54,7 @@ def stretch(texture: jax.Array, masks: jax.Array) -> jax.Array:
     Returns:
       [N, H, W, C].
     """
-    x0, y0, x1, y1 = jnp.moveaxis(mask_box(masks).astype(jnp.float32), -1, 0)
+    x0, y0, x1, y1 = jnp.moveaxis(mask_box(masks).astype(full(texture).dtype), -1, 0)
     height, width = masks.shape[1:3]
 
     def shares(low: jax.Array, high: jax.Array, *, length: int, count: int) -> jax.Array:

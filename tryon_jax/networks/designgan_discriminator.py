@@ -113,6 +113,44 @@ class DesignDiscriminator(nn.Module):
         return nn.sigmoid(gate(shrink(heatmaps, 2), update=update))
 
 
+class ScaledDiscriminator(nn.Module):
+    """The same judge at several sizes, each half of the one before (pix2pixHD's)."""
+
+    scales: int = 1
+    channels: int = 64
+    weighed: str = "body"
+    spectral: bool = False
+    init_type: str = "normal"
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(
+        self,
+        picture: jax.Array,
+        mask: jax.Array,
+        *,
+        body: jax.Array,
+        heatmaps: jax.Array,
+        update: bool = False,
+    ) -> list[jax.Array]:
+        """Logits of each size, the finest first; arguments as of `DesignDiscriminator`."""
+        arrays, found = [picture, mask, body, heatmaps], []
+        for k in range(self.scales):
+            disc = DesignDiscriminator(
+                channels=self.channels,
+                weighed=self.weighed,
+                spectral=self.spectral,
+                init_type=self.init_type,
+                dtype=self.dtype,
+                name=f"scale_{k}",
+            )
+            picture, mask, body, heatmaps = arrays
+            found += [disc(picture, mask, body=body, heatmaps=heatmaps, update=update)]
+            if k + 1 < self.scales:
+                arrays = [shrink(x, 2) for x in arrays]
+        return found
+
+
 def _check(weighed: str, picture: jax.Array) -> None:
     if weighed not in WEIGHED:
         raise ValueError(f"weighed must be one of {', '.join(WEIGHED)}; got {weighed!r}")
