@@ -101,9 +101,11 @@ def test_all_fields_are_those_of_base(name, variant):
     """A system adds fields in `model` and `weights` alone, and keeps the types of the others."""
     config, known = FILES[name].get_config(variant), base.get_config()
     if config.data.pipeline != "unpaired":
-        known.data = {"viton": base.viton_data, "triplets": base.triplet_data}[
-            config.data.pipeline
-        ]()
+        known.data = {
+            "viton": base.viton_data,
+            "triplets": base.triplet_data,
+            "landmarks": base.landmark_data,
+        }[config.data.pipeline]()
     for run in runs_of(config):
         assert dict(fields(run)) == dict(fields(known))
 

@@ -25,7 +25,7 @@ ROOMS = {
     "systems": "systems",
     "step": "system",
     "networks": "networks",
-    "parts": "heatmap losses optim pictures pool warp",
+    "parts": "attention garment_style heatmap losses optim patches pictures pool skin texture warp",
     "layers": "layers",
     "tables": "landmark_tables",
 }
