@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import json
 import pathlib
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,7 +88,11 @@ def read_domains(root: pathlib.Path) -> Domains | None:
 
 def entries(root: pathlib.Path, split: str, *, domain: str) -> list[Entry]:
     """The items of a split of a domain, sorted; none if the folder is missing."""
-    folder = place(split, domain)
+    return entries_in(root, place(split, domain))
+
+
+def entries_in(root: pathlib.Path, folder: str) -> list[Entry]:
+    """The items of a folder of pictures, whose masks and patches lie in folders beside it."""
     pictures = picture_paths(root / folder)
     masks = set(picture_paths(root / f"{folder}_mask"))
     skins = set(picture_paths(root / f"{folder}_skin"))
@@ -101,6 +105,44 @@ def entries(root: pathlib.Path, split: str, *, domain: str) -> list[Entry]:
         layers = tuple(f"{folder}_mask/{mask}" for mask in own)
         found.append(Entry(name, f"{folder}/{path}", layers, skin))
     return found
+
+
+def items_at(path: pathlib.Path, *, category: int) -> dict[str, Callable[[], Item]]:
+    """The items of a picture, or of a folder of pictures, anywhere.
+
+    Masks lie in FOLDER_mask beside the pictures' FOLDER, annotations in annotations/FOLDER.json.
+
+    Args:
+      path: of a picture or a folder.
+      category: DeepFashion2's number of the garments.
+
+    Returns:
+      By name what reads the item, as large as it is; that raises OSError or ValueError.
+
+    Raises:
+      FileNotFoundError: if there are no pictures.
+      ValueError: if the annotations hold faults.
+    """
+    path = path.expanduser().absolute()
+    folder = path if path.is_dir() else path.parent
+    root = folder.parent
+    held = [
+        entry
+        for entry in entries_in(root, folder.name)
+        if path.is_dir() or root / entry.picture == path
+    ]
+    if not held:
+        raise FileNotFoundError(f"there is no picture {path}, and no folder with pictures")
+    annotations = landmark_coco.read(
+        root / "annotations" / f"{folder.name}.json", category=category
+    )
+    if annotations.errors:
+        raise ValueError("; ".join(annotations.errors))
+    labels = {e.name: annotations.labels.get(e.picture.partition("/")[2]) for e in held}
+    return {
+        entry.name: partial(read_item, root, entry, labels=labels[entry.name], category=category)
+        for entry in held
+    }
 
 
 class Folder:

@@ -26,6 +26,7 @@ from tryon_jax.networks.designgan_generator import DesignGenerator, Dressed
 from tryon_jax.patches import patch
 from tryon_jax.pool import ImagePool
 from tryon_jax.systems.designgan_scores import DIRECTIONS, scores
+from tryon_jax.systems.designgan_texture import retexture
 
 GENERATORS = ("designgan",)
 RAMP = "_ramp"  # [N] in the batch, all equal: by what style and skin are multiplied
@@ -343,6 +344,7 @@ def make(config: ConfigDict) -> system.System:
         averaging=system.Averaging(config.ema.decay, round(config.ema.start * config.steps)),
         accumulate=config.accumulate,
     )
+    game = game._replace(retexture=partial(retexture, module))
     return _ramped(game, steps=round(ramp * config.steps))
 
 
