@@ -22,7 +22,7 @@ config_flags.DEFINE_config_file(
 flags.DEFINE_enum(
     "mode",
     "train",
-    ["train", "infer", "evaluate", "check", "warp", "masks", "import"],
+    ["train", "infer", "evaluate", "check", "warp", "masks", "import", "texture"],
     "What to do.",
 )
 flags.DEFINE_string("workdir", "", "The run's folder; by default runs/<config name>-<variant>.")
@@ -46,6 +46,13 @@ flags.DEFINE_enum(
 flags.DEFINE_bool("side_by_side", False, "For infer: input and output beside one another.")
 flags.DEFINE_bool("strips", False, "For infer: the run's test pictures, each in all its steps.")
 flags.DEFINE_bool("average", True, "For infer: averaged (EMA) weights where the run has them.")
+flags.DEFINE_string("texture", "", "For texture: a picture of cloth; several A,B,C, or a folder.")
+flags.DEFINE_string(
+    "method", "forward", "For texture: plain, paste, forward, optimise or optimise_head."
+)
+flags.DEFINE_string("fill", "tile", "For texture: tile, stretch or landmark.")
+flags.DEFINE_integer("tile", 0, "For texture: pixels across a tile; 0: a quarter of the height.")
+flags.DEFINE_string("offset", "0,0", "For texture: X,Y in pixels where a tile begins.")
 flags.DEFINE_string("segmenter", "", "For masks: a .tflite or .whl of persons, a .pth of faces.")
 flags.DEFINE_bool("overwrite", False, "For infer, warp, masks: replace files that exist.")
 flags.DEFINE_bool("dry_run", False, "Say what the run will need, and stop.")
@@ -87,7 +94,7 @@ def main(_: list[str]) -> int:
 
 
 def _modes():
-    from tryon_jax import adopt, check, evaluate, masking, prewarp, setup, stages
+    from tryon_jax import adopt, check, evaluate, masking, prewarp, retexture, setup, stages
 
     if FLAGS.require:
         setup.require(FLAGS.require)
@@ -109,6 +116,7 @@ def _modes():
         ),
         "evaluate": lambda: evaluate.evaluate(FLAGS.workdir, checkpoint=FLAGS.checkpoint),
         "infer": _infer,
+        "texture": lambda: retexture.retexture(FLAGS.workdir, _options(retexture.Options)),
         "warp": lambda: prewarp.prewarp(
             FLAGS.workdir,
             output=FLAGS.output,
@@ -137,7 +145,12 @@ def _infer():
             f"{', '.join(given)}: --mode=infer of a run of {config.system} takes {taken}"
         )
     make: Any = run
-    return make(FLAGS.workdir, options(**{name: getattr(FLAGS, name) for name in options._fields}))
+    return make(FLAGS.workdir, _options(options))
+
+
+def _options(kind):
+    """The flags that a mode takes."""
+    return kind(**{name: getattr(FLAGS, name) for name in kind._fields})
 
 
 def _config():

@@ -146,7 +146,7 @@ def triplet_data() -> ConfigDict:
     return data
 
 
-def landmark_data() -> ConfigDict:
+def keypoint_data() -> ConfigDict:
     """The fields `config.data` of landmark networks: boxes of persons or garments in pictures."""
     data = ConfigDict()
     data.pipeline = "keypoints"  # module in data_pipelines; image_size is the crop's height
@@ -171,6 +171,30 @@ def landmark_data() -> ConfigDict:
     # rare categories come more often: by the root of how much rarer they are than the commonest
     data.balanced = False
     data.dolls = 400  # built-in paper dolls to train on
+    return data
+
+
+def landmark_data() -> ConfigDict:
+    """The fields `config.data` of DesignGAN: persons in a garment of one of two categories."""
+    data = ConfigDict()
+    data.pipeline = "landmarks"  # module in data_pipelines; pictures are image_size high
+    data.aspect = 0.5  # width over height of the pictures
+    data.source = "auto"  # auto (folder if root is set, else dolls) | folder | dolls
+    data.root = ""  # folder in the layout of data_pipelines/landmark_layout.py
+    # DeepFashion2's numbers: 1 short and 2 long sleeve top, 7 shorts, 8 trousers, 9 skirt, ...
+    data.category_a = 8
+    data.category_b = 7
+    # parts of the body that are bare in the target and covered in the source, of knee, calf,
+    # elbow, forearm: there the result should show skin
+    data.expose_ab = ("calf", "knee")
+    data.expose_ba = ()
+    data.instances = 1  # masks of an item; 1: one mask of all instances together
+    data.enlarge = 30  # resize to image_size + enlarge rows (columns alike) before the random crop
+    data.flip = True  # mirror left-right with probability 1/2, each domain by itself
+    data.interpolation = "bicubic"  # | bilinear; PIL's antialiased filters, of pictures
+    data.held_out = "test"  # | val: the split that is shown and scored
+    data.cache = "none"  # | memory: keep resized items, 4 bytes a pixel
+    data.dolls = 400  # built-in paper dolls per training domain
     return data
 
 

@@ -19,7 +19,7 @@ def get_config(arg: str = "w48") -> ConfigDict:
     base.check_argument(arg, VARIANTS)
     config = base.get_config()
     config.system = "landmarks"
-    config.data = base.landmark_data()
+    config.data = base.keypoint_data()
     config.data.points = "garment"
     config.data.train_images = "train"
     config.data.test_images = "validation"

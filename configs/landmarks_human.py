@@ -32,7 +32,7 @@ def get_config(arg: str = "w32") -> ConfigDict:
     base.check_argument(arg, VARIANTS)
     config = base.get_config()
     config.system = "landmarks"
-    config.data = base.landmark_data()
+    config.data = base.keypoint_data()
     config.batch_size = 32
     config.image_size = 256  # height; the width is 192
     config.steps = 210 * EPOCH // 32

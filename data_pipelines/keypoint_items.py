@@ -60,7 +60,7 @@ class Source(Protocol):
 
 
 class Augmentation(NamedTuple):
-    """How training crops differ from the boxes; see `configs.base.landmark_data`."""
+    """How training crops differ from the boxes; see `configs.base.keypoint_data`."""
 
     rotation: float
     rotated: float

@@ -79,8 +79,16 @@ def _read(path, convert):
 def read_joints(path: pathlib.Path) -> np.ndarray:
     """The first person's joints in an OpenPose file: float64 [18, 2], (x, y) in pixels.
 
+    Confidences are not used; otherwise as `read_keypoints`.
+    """
+    return read_keypoints(path)[:, :2]
+
+
+def read_keypoints(path: pathlib.Path) -> np.ndarray:
+    """The first person's joints in an OpenPose file: float64 [18, 3], (x, y, confidence).
+
     Takes the old key `pose_keypoints` and the new `pose_keypoints_2d`, 18 joints (COCO) or 25
-    (BODY-25, of which 18 are kept). Confidences are not used.
+    (BODY-25, of which 18 are kept).
 
     Raises:
       OSError: if there is no such file.
@@ -90,7 +98,7 @@ def read_joints(path: pathlib.Path) -> np.ndarray:
         content = json.loads(path.read_text(encoding="utf-8"))
         person = content["people"][0]
         flat = person["pose_keypoints" if "pose_keypoints" in person else "pose_keypoints_2d"]
-        joints = np.asarray(flat, np.float64).reshape(-1, 3)[:, :2]
+        joints = np.asarray(flat, np.float64).reshape(-1, 3)
     except IndexError as error:
         raise ops.UnreadableError(
             f"{path}: OpenPose found no person (`people` is empty)"

@@ -93,6 +93,29 @@ def cross_entropy(logits: jax.Array, target: float) -> jax.Array:
     return jnp.mean(optax.sigmoid_binary_cross_entropy(logits, jnp.full_like(logits, target)))
 
 
+def context(
+    before: jax.Array, after: jax.Array, *, masks: tuple[jax.Array, jax.Array]
+) -> jax.Array:
+    """Mean absolute difference of pictures outside of both masks, over the whole picture.
+
+    Args:
+      before: [N, H, W, C] in [-1, 1].
+      after: the same shape.
+      masks: of both, [N, H, W, 1] in [-1, 1]; a gradient flows into them too.
+
+    Source: InstaGAN (Mo et al. 2019), eq. 8, as its authors' code.
+    """
+    inside = sum((full(mask) + 1) / 2 for mask in masks)
+    weight = 1 - jnp.clip(inside, 0, 1)
+    return jnp.mean(weight * jnp.abs(full(before) - full(after)))
+
+
+def total_variation(maps: jax.Array) -> jax.Array:
+    """Mean absolute difference of neighbours in [N, H, W, C], down plus across."""
+    maps = full(maps)
+    return sum(jnp.mean(jnp.abs(jnp.diff(maps, axis=axis))) for axis in (1, 2))
+
+
 GAN_MODES = ("lsgan", "vanilla", "wgangp", "hinge")
 
 

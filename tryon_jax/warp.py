@@ -121,6 +121,44 @@ def _terms(points: np.ndarray, nodes: np.ndarray) -> np.ndarray:
     return np.concatenate([radial, np.ones((len(points), 1)), points], 1)
 
 
+def spline(
+    nodes: jax.Array, values: jax.Array, *, known: jax.Array, places: jax.Array
+) -> jax.Array:
+    """A thin-plate spline through scattered points.
+
+    Args:
+      nodes: float [N, K, 2], (x, y); those that are known lie apart and not on one line.
+      values: float [N, K, C], what the spline is there.
+      known: bool [N, K]; the other nodes do not count.
+      places: float [P, 2], where it is wanted.
+
+    Returns:
+      float [N, P, C].
+
+    Source: Bookstein 1989; solved in the precision of `nodes`, at least float32, with 1e-6 added
+      to the kernel's diagonal, for points that all but coincide.
+    """
+    nodes, values = full(nodes), full(values)
+    use = known.astype(nodes.dtype)
+
+    def terms(at: jax.Array) -> jax.Array:
+        squared = jnp.sum((at[:, :, None] - nodes[:, None]) ** 2, -1)
+        radial = squared * jnp.log(jnp.where(squared > 0, squared, 1)) * use[:, None]
+        ones = jnp.ones((*at.shape[:2], 1), nodes.dtype)
+        return jnp.concatenate([radial, ones, at], -1)
+
+    count = nodes.shape[1]
+    own = terms(nodes) * use[..., None]
+    # an unknown node has a row of its own, which says that its weight is 0
+    diagonal = jnp.where(known, 1e-6, 1.0)
+    upper = own + jnp.pad(jax.vmap(jnp.diag)(diagonal), ((0, 0), (0, 0), (0, 3)))
+    lower = jnp.pad(jnp.swapaxes(own[..., count:], 1, 2), ((0, 0), (0, 0), (0, 3)))
+    right = jnp.pad(values * use[..., None], ((0, 0), (0, 3), (0, 0)))
+    weights = jnp.linalg.solve(jnp.concatenate([upper, lower], 1), right)
+    wanted = terms(jnp.broadcast_to(full(places), (len(nodes), *places.shape)))
+    return jnp.einsum("npk,nkc->npc", wanted, weights, precision=jax.lax.Precision.HIGHEST)
+
+
 def affine_grid(matrix: jax.Array, *, size: tuple[int, int], align_corners: bool) -> jax.Array:
     """Sampling grid of an affine map.
 

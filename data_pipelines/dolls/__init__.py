@@ -10,14 +10,15 @@ For try-on, `doll` gives the record itself, `dressed` the same doll in another g
 its picture with parse map, keypoints and silhouette, `flat` a garment alone on white, `worn` the
 true masks and the true warp of a garment on a doll, `landmarks` the points of both, `joints` those
 of the doll alone, `category` DeepFashion2's number of a garment, `subsets` what makes the doll
-hard.
+hard. For changes of category, `wearer` gives a doll in a garment of
+a category and `counterpart` the same doll in the same cloth of another cut.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from data_pipelines.dolls.fit import Worn, worn
+from data_pipelines.dolls.fit import Worn, seen, worn
 from data_pipelines.dolls.garment import Garment
 from data_pipelines.dolls.paint import paint
 from data_pipelines.dolls.people import NOISE, Doll, doll, dressed, parts_of, stream, top_of
@@ -27,6 +28,7 @@ from data_pipelines.dolls.shop import Flat, flat
 from data_pipelines.dolls.styles import STYLES, style_named
 from data_pipelines.dolls.subsets import subsets
 from data_pipelines.dolls.view import Figure, Frame, figure
+from data_pipelines.dolls.wardrobe import counterpart, garment_of, wearer
 
 __all__ = [
     "STYLES",
@@ -37,17 +39,21 @@ __all__ = [
     "Landmarks",
     "Worn",
     "category",
+    "counterpart",
     "doll",
     "draw",
     "dressed",
     "figure",
     "flat",
+    "garment_of",
     "joints",
     "landmarks",
     "portrait",
+    "seen",
     "silhouette",
     "subsets",
     "top_of",
+    "wearer",
     "worn",
 ]
 

@@ -53,11 +53,7 @@ def worn(doll: Doll, garment: Garment, *, height: int = 256, width: int = 192) -
     Raises:
       ValueError: if the doll does not wear the garment, or the picture is too small.
     """
-    if garment not in doll.outfit.garments:
-        raise ValueError(
-            f"worn shows a garment of the doll's outfit, got a {garment.category} that is not in "
-            f"it; dress the doll first: dressed(doll, garment)"
-        )
+    _check_worn(doll, garment)
     frame = Frame(doll.scene, height, width)
     parts, strips = unhidden(doll, garment)
     flat = flat_frame(flat_parts(garment), height=height, width=width)
@@ -72,6 +68,25 @@ def worn(doll: Doll, garment: Garment, *, height: int = 256, width: int = 192) -
     return Worn(np.minimum(_visible(doll, garment, frame), whole), whole, warp)
 
 
+def seen(doll: Doll, garment: Garment, *, height: int = 256, width: int = 192) -> np.ndarray:
+    """Where a garment is seen on the doll that wears it, without the cost of `worn`.
+
+    Args:
+      doll: who wears it.
+      garment: one of its outfit's garments.
+      height: of the picture, 16 or more.
+      width: likewise.
+
+    Returns:
+      uint8 [H, W], 255 where it is seen, else 0.
+
+    Raises:
+      ValueError: as `worn`.
+    """
+    _check_worn(doll, garment)
+    return _visible(doll, garment, Frame(doll.scene, height, width))
+
+
 def unhidden(doll: Doll, garment: Garment) -> tuple[list[Part], Strips]:
     """The parts and cloth of a garment as if nothing lay over it, not even a belt."""
     fitted = replace(as_worn(garment, doll.outfit), hem=garment.hem)
@@ -82,6 +97,14 @@ def unhidden(doll: Doll, garment: Garment) -> tuple[list[Part], Strips]:
     if "bodice" in strips:
         parts.append(neck_part(garment, doll.person))
     return parts, strips
+
+
+def _check_worn(doll: Doll, garment: Garment) -> None:
+    if garment not in doll.outfit.garments:
+        raise ValueError(
+            f"a garment is seen on the doll that wears it, got a {garment.category} that is not in "
+            f"its outfit; dress the doll first: dressed(doll, garment)"
+        )
 
 
 def _strips_of(part: Part, strips: Strips) -> list[Strip]:

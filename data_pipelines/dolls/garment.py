@@ -143,6 +143,53 @@ def draw_plain_bottom(rng: np.random.Generator) -> Garment:
     return _draw_bottom(rng, str(rng.choice(["trousers", "shorts", "skirt"])), plain=True)
 
 
+def draw_of_category(rng: np.random.Generator, *, category: int) -> Garment:
+    """A garment of one of DeepFashion2's categories, often printed, from a generator.
+
+    Args:
+      rng: the source of chance.
+      category: 1 short sleeve top, 2 long sleeve top, 5 vest, 7 shorts, 8 trousers, 9 skirt.
+
+    Raises:
+      ValueError: if dolls have no garment of the category.
+    """
+    tops = {5: (1.0, 0.0, 0.0), 1: (0.0, 1.0, 0.0), 2: (0.0, 0.0, 1.0)}
+    bottoms = {7: "shorts", 8: "trousers", 9: "skirt"}
+    if category in tops:
+        return _draw_top(rng, sleeves=tops[category])
+    if category not in bottoms:
+        known = ", ".join(map(str, sorted({*tops, *bottoms})))
+        raise ValueError(f"dolls have garments of the categories {known}, got {category}")
+    garment = _draw_bottom(rng, bottoms[category], plain=True)
+    chances = np.array([0.4, 0.18, 0.16, 0.12, 0.0, 0.14, 0.0])
+    return replace(garment, print=_draw_print(rng, garment.colour, chances=chances))
+
+
+def recut(rng: np.random.Generator, garment: Garment, *, category: int) -> Garment:
+    """The same cloth with the same print in another cut, from a generator.
+
+    Args:
+      rng: the source of chance, of the new cut's own lengths.
+      garment: a top, or what is worn below.
+      category: as in `draw_of_category`, worn at the same place.
+
+    Raises:
+      ValueError: if the category is worn at another place.
+    """
+    pattern = draw_of_category(rng, category=category)
+    if (garment.category == "top") != (pattern.category == "top") or garment.category == "dress":
+        raise ValueError(
+            f"cloth is cut anew for the same part of the body, got a {garment.category} and "
+            f"category {category}: choose 1, 2, 5 for tops, 7, 8, 9 for what is worn below"
+        )
+    if garment.category != "top":
+        cut = {"category": pattern.category, "hem": pattern.hem, "flare": pattern.flare}
+        return replace(garment, **cut)
+    sleeved = bool(pattern.sleeve) == bool(garment.sleeve)
+    neckline = garment.neckline if sleeved else pattern.neckline
+    return replace(garment, sleeve=pattern.sleeve, neckline=neckline)
+
+
 def _outfit(rng: np.random.Generator, garments: tuple[Garment, ...], *, tucked: float) -> Outfit:
     return Outfit(
         garments=garments,

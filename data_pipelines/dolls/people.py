@@ -26,7 +26,7 @@ from data_pipelines.dolls.poses import draw_try_on_pose
 from data_pipelines.dolls.scene import Scene, draw_scene, draw_try_on_scene
 
 KINDS = ("any", "try_on")
-PERSON, OUTFIT, SCENE, NOISE, POSE, SPARE = range(6)  # the random streams of a doll
+PERSON, OUTFIT, SCENE, NOISE, POSE, SPARE, CUT, RECUT = range(8)  # the random streams of a doll
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from tests.golden.goldens import (
     relative_l2,
     unknown,
 )
+from tests.golden.test_designgan import KNOWN as DESIGNGAN
 from tryon_jax import losses, optim, pool
 from tryon_jax.networks.patchgan import PatchGAN, PixelGAN
 from tryon_jax.networks.resnet_generator import ResnetGenerator
@@ -38,7 +39,7 @@ def cases(*patterns):
 
 def test_every_file_is_read():
     assert golden_files("designgan", "*"), "no golden files found"
-    assert unknown("designgan", *KNOWN) == []
+    assert unknown("designgan", *KNOWN, *DESIGNGAN) == []
 
 
 def network(config, weights):

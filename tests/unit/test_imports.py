@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 # each room's modules or packages in tryon_jax/, top down
 ROOMS = {
     "modes": "adopt check evaluate evaluate_landmarks export infer infer_video locate masking "
-    "pairing prewarp serve stages strips train try_on video",
+    "pairing prewarp retexture serve stages strips train try_on video",
     "run": "journal outputs setup weights",
     "services": "checkpoint describe forecast fresh progress reporting grids record files sharding "
     "stopping",
@@ -26,7 +26,8 @@ ROOMS = {
     "games": "attention_game",
     "step": "system",
     "networks": "networks",
-    "parts": "heatmap landmark_maps losses optim pictures pool warp",
+    "parts": "attention garment_style heatmap landmark_maps losses optim patches pictures pool "
+    "skin texture texture_warp warp",
     "layers": "layers",
     "tables": "landmark_tables",
 }

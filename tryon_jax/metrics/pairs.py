@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from tryon_jax.layers.precision import full
+from tryon_jax.metrics import garments
 from tryon_jax.metrics import ssim as similarity
 
 SPAN = 2.0  # of pixel values in [-1, 1]: the data range R of PSNR
@@ -103,11 +104,14 @@ def l1_kept(pictures: jax.Array, truth: jax.Array, before: jax.Array) -> jax.Arr
 
 
 PAIRWISE: Mapping[str, Callable[..., jax.Array]] = {
+    "garment_colours": garments.colours,
+    "garment_texture": garments.texture,
     "iou": iou,
     "l1": l1,
     "l1_changed": l1_changed,
     "l1_kept": l1_kept,
     "psnr": psnr,
+    "skin_lab": garments.skin,
     "ssim": ssim,
     "ssim_grey": ssim_grey,
 }
