@@ -103,7 +103,7 @@ def _histogram(pictures: jax.Array, valid: jax.Array) -> jax.Array:
     """Shares of valid pixels by colour, [N, 512]."""
     bins = jnp.clip(jnp.floor((pictures + 1) / 2 * BINS), 0, BINS - 1).astype(jnp.int32)
     place = (bins[..., 0] * BINS + bins[..., 1]) * BINS + bins[..., 2]
-    share = valid[..., 0] / jnp.maximum(jnp.sum(valid, (1, 2)), 1)
+    share = valid[..., 0] / jnp.maximum(jnp.sum(valid, (1, 2, 3)), 1)[:, None, None]
 
     def one(place: jax.Array, share: jax.Array) -> jax.Array:
         return jnp.zeros((BINS**3,)).at[place.ravel()].add(share.ravel())

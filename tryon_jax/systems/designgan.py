@@ -6,7 +6,8 @@ Y is b: `gen_ab` is G_XY, `disc_b` D_Y. Generators give a picture and its garmen
 discriminators judge such pairs beside the attention A_b of the body, which a translation keeps.
 
 What flows through: the batch of data_pipelines/landmarks.py; `real_d`, `mask_d`, `joints_d`,
-`points_d`, `skin_d`, `skin_valid_d` for d in (a, b).
+`points_d`, `skin_d`, `skin_valid_d` for d in (a, b). With the generator `instagan` InstaGAN is
+played on the same batches: `designgan_instagan.py`.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ from tryon_jax.networks.designgan_discriminator import ScaledDiscriminator
 from tryon_jax.networks.designgan_generator import DesignGenerator, Dressed
 from tryon_jax.patches import patch
 from tryon_jax.pool import ImagePool
+from tryon_jax.systems import designgan_instagan
 from tryon_jax.systems.designgan_scores import DIRECTIONS, scores
 
-GENERATORS = ("designgan",)
+GENERATORS = ("designgan", "instagan")
 RAMP = "_ramp"  # [N] in the batch, all equal: by what style and skin are multiplied
 
 Made = Mapping[str, jax.Array]
@@ -319,12 +321,15 @@ def make(config: ConfigDict) -> system.System:
       ValueError: if a field is none of its choices.
     """
     fields = config.model.to_dict()
-    kind, ramp = fields.pop("generator"), fields.pop("ramp")
-    if kind not in GENERATORS:
+    if (kind := fields.pop("generator")) not in GENERATORS:
         raise ValueError(f"model.generator must be one of {', '.join(GENERATORS)}; got {kind!r}")
+    if kind == "instagan":
+        return designgan_instagan.make(config)
+    ramp = fields.pop("ramp")
     if config.data.instances != 1:
         raise ValueError(
-            f"data.instances={config.data.instances}: DesignGAN takes one mask an item; set it to 1"
+            f"data.instances={config.data.instances}: DesignGAN takes one mask an item; set it to "
+            "1, or take the preset instagan"
         )
     module = DesignGAN(
         categories=(config.data.category_a, config.data.category_b),
