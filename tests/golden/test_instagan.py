@@ -190,17 +190,14 @@ def stored(name, parameter, weights, want):
 @pytest.mark.parametrize("path", CASES)
 def test_masks_are_merged_and_context_weighed(path):
     golden = read(path)
-    masks = {d: nhwc(golden.arrays[f"{d}_segs"][:, :2]) for d in "AB"}
-    np.testing.assert_allclose(nchw(merged(masks["A"])), golden.arrays["merged_A"], atol=1e-6)
+    whole = merged(nhwc(golden.arrays["A_segs"]))
+    np.testing.assert_allclose(nchw(whole), golden.arrays["merged_A"], atol=1e-6)
     pictures = [nhwc(golden.arrays[d]) for d in "AB"]
-    both = tuple(merged(masks[d]) for d in "AB")
-    got = jax.jit(partial(losses.context, masks=both))(*pictures)
-    assert float(got) == pytest.approx(golden.meta["ctx_example"]["value"], rel=1e-5)
-    picture = jnp.zeros((1, 1, 1, 1))
-    weight = losses.context(picture, picture + 1, masks=_one(both))
-    want = golden.arrays["ctx_weight_example"][0, 0, 0, 0]
-    assert float(weight) == pytest.approx(float(want))
-
-
-def _one(masks):
-    return tuple(mask[:, :1, :1] for mask in masks)
+    both = tuple(merged(nhwc(golden.arrays[f"{d}_segs"][:, :2])) for d in "AB")
+    context = partial(losses.context, masks=both)
+    want = golden.meta["ctx_example"]["value"]
+    assert float(jax.jit(context)(*pictures)) == pytest.approx(want, rel=1e-5)
+    # above what was before, the slope in a pixel is its weight over their number
+    before = jnp.zeros(both[0].shape)
+    slope = jax.grad(context, argnums=1)(before, before + 1) * before.size
+    np.testing.assert_allclose(nchw(slope), golden.arrays["ctx_weight_example"], atol=1e-5)

@@ -46,7 +46,7 @@ def test_textures_of_garments():
     apart = float(texture(*striped, *across)[0])
     assert float(texture(*striped, *plain)[0]) > apart > 0.05
     nothing = np.full_like(plain[1], -1)
-    assert float(texture(striped[0], nothing, *striped)[0]) == 0  # and no number: nothing shared
+    assert float(texture(striped[0], nothing, *striped)[0]) > apart  # no garment is no texture
 
 
 def test_lab_of_known_colours():

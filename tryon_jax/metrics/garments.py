@@ -1,7 +1,7 @@
 """How garments and skin were kept: colours, texture, and the colour of bared limbs.
 
 Garments are compared patch by patch, as the style loss does: boxes of both masks brought to one
-size, pixels where both are cloth. Pictures are float [N, H, W, 3] and masks [N, H, W, 1] in
+size, pixels that are wholly cloth in both. Pictures are float [N, H, W, 3], masks [N, H, W, 1], both in
 [-1, 1]; every score is one number per picture, lower is better.
 """
 
@@ -40,12 +40,14 @@ def texture(
 ) -> jax.Array:
     """Distance of the garments' Gram matrices of colours and their slopes, [N]; a Frobenius norm.
 
-    Nine channels: red, green, blue, and how each changes downwards and across. Where there is no
-    garment its matrix is zero.
+    Nine channels: red, green, blue, and how each changes downwards and across. Where there is
+    nothing to compare what was made has none.
     """
     made, source, valid = _patches((pictures, masks), (before, before_masks))
-    made, source = (_gram(x, valid) for x in (made, source))
-    return jnp.sqrt(jnp.sum((made - source) ** 2, (1, 2)))
+    shared = _any(valid)[:, None, None]
+    whole = jnp.where(shared[..., None], valid, 1.0)
+    made, source = (_gram(x, whole) for x in (made, source))
+    return jnp.sqrt(jnp.sum((jnp.where(shared, made, 0.0) - source) ** 2, (1, 2)))
 
 
 def skin(pictures: jax.Array, source: jax.Array, known: jax.Array) -> jax.Array:
@@ -91,7 +93,7 @@ def _patches(
     for pictures, masks in (made, before):
         box = mask_box(masks)
         found += [patch(pictures, box, size=SIZE)]
-        cloth += [patch((full(masks) > 0).astype(jnp.float32), box, size=SIZE) > 0.5]
+        cloth += [patch((full(masks) > 0).astype(jnp.float32), box, size=SIZE) > 0.999]
     return found[0], found[1], (cloth[0] & cloth[1]).astype(jnp.float32)
 
 

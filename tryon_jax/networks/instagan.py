@@ -44,8 +44,10 @@ class SetGenerator(nn.Module):
         alone = jnp.moveaxis(masks, -1, 1).reshape(n * k, height, width, 1)
         of_masks = extractor(name="mask")(alone)
         of_masks = of_masks.reshape(n, k, *of_masks.shape[1:])
-        counted = instances(masks)
-        whole = jnp.sum(of_masks * counted[..., None, None, None].astype(of_masks.dtype), 1)
+        # of an even mask instance norm leaves 0, but for rounding, which it would blow up
+        there = present(masks)[..., None, None, None] > 0
+        of_masks = jnp.where(there, of_masks, 0)
+        whole = jnp.sum(of_masks, 1)
         made = head(2 * self.channels, 3, name="head_picture")(
             jnp.concatenate([of_picture, whole], -1)
         )
@@ -54,7 +56,7 @@ class SetGenerator(nn.Module):
         features = features.reshape(n * k, *features.shape[2:])
         made_masks = head(3 * self.channels, 1, name="head_mask")(features)
         made_masks = jnp.moveaxis(made_masks.reshape(n, k, height, width), 1, -1)
-        return Dressed(made, jnp.where(counted[:, None, None] > 0, made_masks, masks))
+        return Dressed(made, jnp.where(instances(masks)[:, None, None] > 0, made_masks, masks))
 
 
 class SetDiscriminator(nn.Module):
