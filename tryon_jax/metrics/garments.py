@@ -1,8 +1,8 @@
 """How garments and skin were kept: colours, texture, and the colour of bared limbs.
 
 Garments are compared patch by patch, as the style loss does: boxes of both masks brought to one
-size, pixels that are wholly cloth in both. Pictures are float [N, H, W, 3], masks [N, H, W, 1], both in
-[-1, 1]; every score is one number per picture, lower is better.
+size, pixels that are wholly cloth in both. Pictures are float [N, H, W, 3], masks [N, H, W, 1], all
+in [-1, 1]; every score is one number per picture, lower is better.
 """
 
 from __future__ import annotations
