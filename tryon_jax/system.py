@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import optax
 
 from tryon_jax import losses
+from tryon_jax.exams import Exam
 from tryon_jax.optim import Optimizer
 
 Tree = Any  # nested dicts of arrays
@@ -77,6 +78,7 @@ class System(NamedTuple):
     dressing: Dressing | None = None  # of try-on systems
     # networks of an original's file or folder, by name: `port.originals.Original`
     originals: Callable[[str], Mapping[str, Any]] | None = None
+    exams: Mapping[str, Exam] = {}  # by kind of held-out items
 
 
 class Game(Protocol):
@@ -85,7 +87,7 @@ class Game(Protocol):
     Losses return unweighted terms by name, or dicts of parts. They may see the generators through
     `made` or directly: gradients of both reach the player.
 
-    Attributes `scores` and `dressing`, where there are any, are as in `System`. A method
+    Attributes `scores`, `exams` and `dressing`, where there are any, are as in `System`. A method
     `measures(batch, made)`, where there is one, gives float32 scalars by name that nobody lowers:
     numbers for the curves, computed from its arguments alone.
     """
@@ -168,6 +170,7 @@ def adversarial(
         table=partial(_table, module),
         dressing=getattr(module, "dressing", None),
         originals=originals,
+        exams=getattr(module, "exams", {}),
     )
 
 

@@ -6,6 +6,7 @@ them, from an earlier stage of the same run (`stage:NAME`), or from a file that 
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -146,6 +147,20 @@ def trained(workdir: str | os.PathLike[str], *, checkpoint: str = "latest") -> T
     template = sharding.whole_template(shapes._replace(frozen=used), mesh=mesh)
     state = restore_sampled(folder / wanted, template)
     return Trained(config, system, state, f"step {wanted} of {workdir}")
+
+
+def digest(system: System, state: State) -> str:
+    """16 hexadecimal digits that name the networks that `sample` runs, averaged where they are.
+
+    The SHA-256 of their arrays in the order of their names.
+    """
+    networks = {**state.frozen, **state.params, **state.ema}
+    used = {name: networks[name] for name in system.sampled if name in networks}
+    found = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_leaves_with_path(used):
+        found.update(jax.tree_util.keystr(path).encode())
+        found.update(np.ascontiguousarray(leaf).tobytes())
+    return found.hexdigest()[:16]
 
 
 def last_stage(workdir: str | os.PathLike[str]) -> tuple[Path, ConfigDict]:

@@ -14,8 +14,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 # each room's modules or packages in tryon_jax/, top down
 ROOMS = {
-    "modes": "adopt check evaluate export infer infer_video masking pairing prewarp serve stages "
-    "strips train try_on video",
+    "modes": "adopt check compare evaluate examine export infer infer_video masking pairing "
+    "prewarp serve stages strips train try_on video",
+    "evaluation": "contents folders real_sets report scoring",
     "run": "journal outputs setup weights",
     "services": "checkpoint describe forecast progress reporting grids record files sharding "
     "stopping",
@@ -23,7 +24,7 @@ ROOMS = {
     "segmenters": "segment",
     "port": "port",
     "systems": "systems",
-    "step": "system",
+    "step": "exams system",
     "networks": "networks",
     "parts": "heatmap losses optim pictures pool warp",
     "layers": "layers",
@@ -33,7 +34,8 @@ OUTSIDE = {"launch": "launch", "data_pipelines": "data", "configs": "configs"}
 # the rooms that a room may import besides itself; `setup` finds systems and pipelines by name
 BELOW = {
     "launch": "modes run services data",
-    "modes": "run services metrics segmenters port step data",
+    "modes": "evaluation run services metrics segmenters port step data",
+    "evaluation": "run services metrics port step data",
     "run": "services port step",
     "services": "step",
     "metrics": "networks port layers",

@@ -18,6 +18,7 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 
 from tryon_jax import losses, optim, system
+from tryon_jax.exams import translation_exams
 from tryon_jax.heatmap import heatmap
 from tryon_jax.layers.remat import run
 from tryon_jax.networks.hourglass_generator import HourglassGenerator
@@ -51,6 +52,7 @@ class Photo2Cartoon(nn.Module):
     maker = "gen"
     sampled = ("gen_ab", "gen_ba")
     directions = {"ab": ("real_a", "fake_b"), "ba": ("real_b", "fake_a")}  # noqa: RUF012
+    exams = translation_exams()
     strips = {  # noqa: RUF012
         "a2b": (
             *("real_a", "identity_a_heat", "identity_a", "fake_b_heat", "fake_b"),

@@ -22,6 +22,7 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 
 from tryon_jax import losses, optim, system
+from tryon_jax.exams import translation_exams
 from tryon_jax.heatmap import heatmap
 from tryon_jax.layers.pooling import adaptive_average
 from tryon_jax.layers.precision import full
@@ -80,6 +81,7 @@ class UGATIT(nn.Module):
     maker = "gen"
     sampled = ("gen_ab", "gen_ba")
     directions = {"ab": ("real_a", "fake_b"), "ba": ("real_b", "fake_a")}  # noqa: RUF012
+    exams = translation_exams()
 
     @property
     def strips(self) -> dict[str, tuple[str, ...]]:
