@@ -26,7 +26,7 @@ flags.DEFINE_enum(
     "What to do.",
 )
 flags.DEFINE_string("workdir", "", "The run's folder; by default runs/<config name>-<variant>.")
-flags.DEFINE_string("checkpoint", "latest", "For infer, evaluate, warp: latest, or a step.")
+flags.DEFINE_string("checkpoint", "latest", "For infer, evaluate, warp: latest, best, a step.")
 flags.DEFINE_string(
     "input", "", "For infer: a picture, a video, a folder, camera[:N]; import: weights."
 )

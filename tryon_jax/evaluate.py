@@ -110,7 +110,8 @@ def text(table: Table) -> str:
         title = {"same": "same garment", "other": "other garment"}.get(kind, f"{kind} pictures")
         lines = [f"{title:<20}" + "".join(f"{head:>16}" for head in heads)]
         for name in (name for name in subsets[ALL] if name != "n"):
-            numbers = (subsets[subset].get(name, float("nan")) for subset in columns)
-            lines.append(f"{name:<20}" + "".join(f"{number:>16.4f}" for number in numbers))
+            found = (subsets[subset].get(name) for subset in columns)
+            cells = ("-" if number is None else f"{number:.4f}" for number in found)
+            lines.append(f"{name:<20}" + "".join(f"{cell:>16}" for cell in cells))
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)

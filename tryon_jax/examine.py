@@ -113,13 +113,11 @@ def loaded(options: Options, *, usual: Sequence[str], metrics: Iterable[str]) ->
     Raises:
       setup.UsageError: if one of them cannot be had; says why and what to do.
     """
-    asked = tuple(filter(None, options.metrics.split(",")))
+    wanted = judges.asked(options.metrics, usual=tuple(usual))
     try:
-        return scoring.tools(
-            metrics, distances=asked or tuple(usual), inception_file=options.inception
-        )
+        return scoring.tools(metrics, distances=wanted, inception_file=options.inception)
     except FileNotFoundError as error:
-        if asked:
+        if options.metrics or options.inception:
             raise UsageError(f"--metrics={options.metrics}: {error} (--inception=FILE)") from error
         print(f"without distances of sets: {error}")
         return scoring.tools(metrics, distances=())
@@ -172,7 +170,7 @@ def _marked(
             values += found
             groups[kind] = group_of(examiner, scoring.with_nearest(marked, real))
             notes += examiner.notes(marked, real)
-    return groups, values, notes
+    return groups, values, list(dict.fromkeys(notes))
 
 
 def _size(run: Trained) -> tuple[int, int]:

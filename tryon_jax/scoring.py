@@ -6,7 +6,6 @@ report. Every process reads all items and computes its part of each batch; all t
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -171,26 +170,25 @@ class Examiner:
         """
         found = mean_values(marked)
         if self.exam.fake:
-            found += distance_values(
-                marked.kind, self._tools.distances, marked.fakes, real, marked.sources
-            )
+            sets_of = (marked.fakes, real, marked.sources)
+            distances = distance_values(marked.kind, self._tools.distances, *sets_of)
+            origin = self._data.real_origin(self.kind)
+            found += [x._replace(protocol=f"{x.protocol}: {origin}") for x in distances]
         return found
 
     def notes(self, marked: Marked, real: Mapping[str, Features]) -> list[str]:
         """What a reader of the distances must know, a sentence each."""
-        found = []
-        for name, fake in marked.fakes.items():
-            if text := judges.caution(fake, real[name]):
-                found.append(f"{self.kind}, {name}: {text}")
-        if marked.fakes:
-            found.append(f"{self.kind}: compared with {self._data.real_origin(self.kind)}")
-        return found
+        cautions = (judges.caution(fake, real[name]) for name, fake in marked.fakes.items())
+        return [text for text in cautions if text]
 
     def _items(self) -> Iterator[Any]:
-        batches = self._data.held_out(self.kind, batch_size=self._size)
-        if not self._limit:
-            return batches
-        return itertools.islice(batches, -(-self._limit // self._size))
+        left = self._limit or len(self._data.names(self.kind))
+        for held in self._data.held_out(self.kind, batch_size=self._size):
+            batch = {key: x[:left] for key, x in held.batch.items()}
+            yield held._replace(batch=batch, names=held.names[:left], subsets=held.subsets[:left])
+            left -= self._size
+            if left <= 0:
+                return
 
     def _real_pictures(self) -> Iterator[np.ndarray]:
         for batch in self._data.real(self.kind, batch_size=self._size):

@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 ROOMS = {
     "modes": "adopt check compare evaluate examine export infer infer_video masking pairing "
     "prewarp serve stages strips train try_on video",
-    "evaluation": "contents folders real_sets report scoring",
+    "evaluation": "contents folders real_sets report scoring watch",
     "run": "journal outputs setup weights",
     "services": "checkpoint describe forecast progress reporting grids record files sharding "
     "stopping",

@@ -59,6 +59,11 @@ def distances(*, inception_file: str, translates: bool) -> tuple[str, ...]:
     return ("fid", "kid", *(("kid_ugatit", "mean_kid_ugatit") if translates else ()))
 
 
+def asked(metrics: str, *, usual: tuple[str, ...]) -> tuple[str, ...]:
+    """Distances by what a person wrote: names with commas, "none", or "" for the usual ones."""
+    return () if metrics == "none" else tuple(filter(None, metrics.split(","))) or usual
+
+
 def load(names: tuple[str, ...], *, inception_file: str) -> dict[str, Judge]:
     """The judges that some distances need, by name.
 

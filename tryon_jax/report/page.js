@@ -77,6 +77,18 @@ function whisker(values) {
   });
 }
 
+function rival(value) {
+  // what has to be beaten: the same score of the unchanged picture
+  const metric = value.name.replace(/^(fake|try_on|warp)_/, "");
+  if (metric === value.name) return "";
+  const other = data.values.find((one) => one.run === value.run && one.kind === value.kind && one.subset === value.subset
+    && (one.name === `copy_${metric}` || (value.name.startsWith("warp") && one.name === `flat_${metric}`)));
+  if (!other) return "";
+  const beaten = (value.value > other.value) === (value.better === "higher");
+  const what = other.name.startsWith("flat") ? "flat garment" : "unchanged picture";
+  return make("div", {class: `rival ${beaten ? "up" : "down"}`}, `${what} ${digits(other.value)}`);
+}
+
 function card(values) {
   const first = values[0];
   const lines = whisker(values);
@@ -87,7 +99,9 @@ function card(values) {
   return make("div", {class: "card"},
     make("div", {class: "name"}, make("span", {}, plain(first.name)), make("span", {title: `${first.better} is better`}, first.better === "higher" ? "↑" : "↓")),
     ...rows,
-    several ? "" : make("div", {class: "interval"}, `${interval(first)} · ${first.n} pictures`),
+    several ? "" : make("div", {class: "interval"}, interval(first)),
+    several ? "" : make("div", {class: "interval"}, `${first.n} pictures`),
+    rival(first),
     make("details", {}, make("summary", {}, "how"), first.protocol));
 }
 
@@ -209,7 +223,7 @@ function pictures(item) {
 }
 
 function figure(picture, extra) {
-  return make("figure", {class: picture.made ? "made" : ""}, make("img", {src: picture.url, alt: picture.text, loading: "lazy", ...extra}),
+  return make("figure", {class: picture.made ? "made" : ""}, make("img", {src: picture.url, alt: picture.text, ...extra}),
     make("figcaption", {}, several && picture.made ? dot(picture.run) : "", picture.text));
 }
 
