@@ -76,8 +76,13 @@ def get_config() -> ConfigDict:
     config.report.scalars = 100  # steps between two rows of numbers (means since the last row)
     config.report.pictures = 1000  # steps between two picture grids; also shown at 0, 10 and 100
     config.report.count = 5  # training items and test items in a grid
-    # steps between two scores (FID) of the run itself: not there yet, anything but 0 is refused
+    # steps between two scores of held-out items, by current and by averaged weights; 0: none
     config.report.metrics = 0
+    config.report.metric_items = 64  # held-out items of each kind that are scored, the first ones
+    # distances of sets, with commas, such as fid,kid; none; "": fd_vgg16,kd_vgg16, with inception
+    # fid,kid and U-GAT-IT's: tryon_jax/metrics/judges.py
+    config.report.metric_names = ""
+    config.report.inception = ""  # the file of FID's Inception, see docs/evaluation.md
 
     config.checkpoint = ConfigDict()
     config.checkpoint.steps = 5000  # steps between two saves
@@ -85,6 +90,8 @@ def get_config() -> ConfigDict:
     config.checkpoint.latest = 2  # newest checkpoints kept
     # checkpoints at multiples of this many steps are kept for good
     config.checkpoint.every = 100_000
+    # KIND_SCORE, such as ab_kd_vgg16 or other_try_on_lpips: the best checkpoint by it is kept, too
+    config.checkpoint.best = ""
 
     # networks that nobody trains: frozen.<network> is a file, the folder of a run that trained it,
     # stage:NAME (an earlier stage of this run), or "" where a package brings the weights

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from tryon_jax import system
+from tryon_jax.exams import translation_exams
 from tryon_jax.heatmap import heatmap
 from tryon_jax.layers.remat import run
 from tryon_jax.networks.ugatit_discriminator import Discriminator
@@ -38,6 +39,7 @@ class AttentionGame(nn.Module):
     maker = "gen"
     sampled = ("gen_ab", "gen_ba")
     directions = {"ab": ("real_a", "fake_b"), "ba": ("real_b", "fake_a")}  # noqa: RUF012
+    exams = translation_exams()
 
     @property
     def strips(self) -> dict[str, tuple[str, ...]]:

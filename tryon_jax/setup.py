@@ -132,10 +132,10 @@ def _check_fields(config: ConfigDict, mesh: Mesh) -> None:
         group, name = field.split(".")
         if config[group][name] < 1:
             raise ValueError(f"{field} must be 1 or more, got {config[group][name]}")
-    if config.report.metrics:
+    if config.report.metrics < 0 or config.report.metric_items < 2:
         raise ValueError(
-            f"report.metrics={config.report.metrics}: a run cannot score itself (FID) yet; leave "
-            "it 0, and look at the grids"
+            "report.metrics must be 0 (no scores) or steps, report.metric_items 2 or more; got "
+            f"{config.report.metrics} and {config.report.metric_items}"
         )
     if not 0 <= config.ema.decay < 1:
         raise ValueError(f"ema.decay must be in [0, 1), got {config.ema.decay}")
