@@ -27,7 +27,7 @@ from tryon_jax.networks.designgan_generator import DesignGenerator, Dressed, dre
 from tryon_jax.patches import patch
 from tryon_jax.pool import ImagePool
 from tryon_jax.systems import designgan_instagan
-from tryon_jax.systems.designgan_scores import DIRECTIONS, scores
+from tryon_jax.systems.designgan_scores import DIRECTIONS, EXAMS, scores
 from tryon_jax.systems.designgan_texture import retexture
 
 GENERATORS = ("designgan", "instagan")
@@ -71,6 +71,7 @@ class DesignGAN(nn.Module):
     maker = "gen"
     sampled = ("gen_ab", "gen_ba")
     directions = {}  # noqa: RUF012
+    exams = EXAMS
     multiple = 8
     strips = {  # noqa: RUF012
         f"{one}2{other}": (

@@ -28,7 +28,7 @@ from tryon_jax.layers.precision import full
 from tryon_jax.networks.designgan_generator import Dressed
 from tryon_jax.networks.instagan import SetDiscriminator, SetGenerator, merged, present
 from tryon_jax.pool import ImagePool
-from tryon_jax.systems.designgan_scores import DIRECTIONS, scores
+from tryon_jax.systems.designgan_scores import DIRECTIONS, EXAMS, scores
 
 Made = Mapping[str, jax.Array]
 Play = Callable[[system.State, system.Batch], tuple[system.State, system.Metrics, Made]]
@@ -57,6 +57,7 @@ class InstaGAN(nn.Module):
     maker = "gen"
     sampled = ("gen_ab", "gen_ba")
     directions = {}  # noqa: RUF012
+    exams = EXAMS
     multiple = 8
     scores = scores({"a": (), "b": ()})
     strips = {  # noqa: RUF012

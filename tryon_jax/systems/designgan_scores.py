@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from tryon_jax.exams import Exam
+
 DIRECTIONS = ("ab", "ba")
 # a metric of `metrics.pairs` and what it looks at besides picture and truth
 MEASURED = {"ssim": (), "lpips": (), "l1": (), "l1_changed": ("real",), "l1_kept": ("real",)}
@@ -15,6 +17,15 @@ MEASURED = {"ssim": (), "lpips": (), "l1": (), "l1_changed": ("real",), "l1_kept
 KEPT = {"colours": "garment_colours", "texture": "garment_texture"}
 
 Scores = dict[str, tuple[str, ...]]
+
+# both directions of a held-out pair; as a set, what was made of a should look like b
+EXAMS = {
+    "other": Exam(
+        fake="fake_b",
+        shown=("real_a", "fake_b", "true_b", "real_b", "fake_a", "true_a"),
+        source="real_a",
+    )
+}
 
 
 def scores(exposed: Mapping[str, Sequence[str]]) -> Scores:
