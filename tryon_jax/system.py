@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import optax
 
 from tryon_jax import losses
-from tryon_jax.landmark_tables import Layout
+from tryon_jax.landmark_layouts import Layout
 from tryon_jax.optim import Optimizer
 
 Tree = Any  # nested dicts of arrays

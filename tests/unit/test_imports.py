@@ -27,7 +27,7 @@ ROOMS = {
     "networks": "networks",
     "parts": "heatmap landmark_maps losses optim pictures pool warp",
     "layers": "layers",
-    "tables": "landmark_tables",
+    "tables": "landmark_layouts landmark_tables",
 }
 OUTSIDE = {"launch": "launch", "data_pipelines": "data", "configs": "configs"}
 

@@ -86,8 +86,10 @@ def test_the_mean_with_the_mirrored_picture_s_maps():
     """A bump at 3 of 8 columns lies at 4 in the mirror; HRNet's column back makes it 4 again."""
     made = jnp.zeros((1, 1, 8, 2)).at[0, 0, 3, 0].set(1.0)
     mirrored = jnp.zeros((1, 1, 8, 2)).at[0, 0, 4, 1].set(1.0)
-    mean = maps.flip_averaged(made, mirrored, order=(1, 0))
+    mean = maps.flip_averaged(made, mirrored, order=(1, 0), shift=1)
     np.testing.assert_array_equal(mean[0, 0, :, 0], [0, 0, 0, 0.5, 0.5, 0, 0, 0])
+    mean = maps.flip_averaged(made, mirrored, order=(1, 0), shift=0)
+    np.testing.assert_array_equal(mean[0, 0, :, 0], [0, 0, 0, 1, 0, 0, 0, 0])
     assert float(mean[..., 1].max()) == 0
 
 
