@@ -19,7 +19,7 @@ import optax
 
 from tryon_jax import losses
 from tryon_jax.exams import Exam
-from tryon_jax.landmark_tables import Layout
+from tryon_jax.landmark_layouts import Layout
 from tryon_jax.optim import Optimizer
 
 Tree = Any  # nested dicts of arrays

@@ -30,7 +30,7 @@ ROOMS = {
     "parts": "attention garment_style heatmap landmark_maps losses optim patches pictures pool "
     "skin texture texture_warp warp",
     "layers": "layers",
-    "tables": "landmark_tables",
+    "tables": "landmark_layouts landmark_tables",
 }
 OUTSIDE = {"launch": "launch", "data_pipelines": "data", "configs": "configs"}
 
