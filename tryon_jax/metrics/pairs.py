@@ -119,7 +119,7 @@ PAIRWISE: Mapping[str, Callable[..., jax.Array]] = {
 
 HIGHER = ("iou", "psnr", "ssim", "ssim_grey")  # are better; of the others lower ones
 PROTOCOLS: Mapping[str, str] = {
-    "garment_colours": "colour histograms of both garments' patches, half of the sum of differences",
+    "garment_colours": "colour histograms of both garments' patches, half of the absolute sum",
     "garment_texture": "Gram matrices of colours and slopes of both garments' patches, Frobenius",
     "iou": "intersection over union of what is above one half, mean over pictures, 1 if both empty",
     "l1": "mean absolute difference of pictures in [-1, 1]",
