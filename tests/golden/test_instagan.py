@@ -131,11 +131,14 @@ def test_training(path):
     config, weights = config_of(golden.meta["config"]), weights_of(golden)
     plays, state, turn = started(config, golden, weights)
     for k, (play, wanted) in enumerate(zip(plays, golden.meta["iterations"], strict=True)):
-        if k:
-            turn = turns_of.next_turn(turn, made, number=k, per_turn=config.model.per_turn)
-        state, metrics, made = jax.jit(play)(state._replace(step=jnp.int32(k)), turn)
+        now, before = state._replace(step=jnp.int32(k)), turn
+        made = jax.jit(play.made)(now, turn)
+        state, metrics = jax.jit(play)(now, turn)
+        if k + 1 < len(plays):
+            options = {"number": k + 1, "per_turn": config.model.per_turn}
+            turn = turns_of.next_turn(turn, made, **options)
         active = {"A": wanted["forward_A"], "B": wanted["forward_B"]}
-        assert {d: bool(turn[f"valid_{d.lower()}"][0]) for d in "AB"} == active
+        assert {d: bool(before[f"valid_{d.lower()}"][0]) for d in "AB"} == active
         check_losses(config, metrics, wanted, active)
         check_pictures(golden, made, k, active)
     for key, want in golden.under("param_after|").items():

@@ -27,7 +27,10 @@ from tryon_jax.train import DONE, PREEMPTED
 
 # they take long to compile
 SLOW = dict.fromkeys(
-    ("cagan", "landmarks_garment", "landmarks_human", "photo2cartoon", "ugatit", "ugatit_enhanced"),
+    (
+        *("cagan", "designgan", "landmarks_garment", "landmarks_human", "photo2cartoon"),
+        *("ugatit", "ugatit_enhanced"),
+    ),
     pytest.mark.slow,
 )
 TRANSLATORS = [

@@ -64,6 +64,7 @@ def test_terms_that_do_not_exist_are_named():
         game.apply({}, batch, made, method="gen_loss")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("chance", "by_mask"), [(0.0, False), (1.0, True)])
 def test_real_garments_are_sometimes_attended_by_their_masks(chance, by_mask):
     batch = stick_figures.batch(1)
@@ -80,6 +81,7 @@ class Marked(DesignGAN):
         self.gen_ab = self.gen_ba = lambda x, mask, *, garment, **_: Dressed(x, 2 * garment - 0.5)
 
 
+@pytest.mark.slow
 def test_made_garments_are_attended_by_their_masks_gradient_and_all():
     batch = stick_figures.batch(2)
     game = Marked(categories=CATEGORIES, mask_chance=0.0, attention="mask")

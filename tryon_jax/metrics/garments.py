@@ -105,12 +105,11 @@ def _histogram(pictures: jax.Array, valid: jax.Array) -> jax.Array:
     """Shares of valid pixels by colour, [N, 512]."""
     bins = jnp.clip(jnp.floor((pictures + 1) / 2 * BINS), 0, BINS - 1).astype(jnp.int32)
     place = (bins[..., 0] * BINS + bins[..., 1]) * BINS + bins[..., 2]
-    share = valid[..., 0] / jnp.maximum(jnp.sum(valid, (1, 2, 3)), 1)[:, None, None]
 
-    def one(place: jax.Array, share: jax.Array) -> jax.Array:
-        return jnp.zeros((BINS**3,)).at[place.ravel()].add(share.ravel())
+    def count(place: jax.Array, valid: jax.Array) -> jax.Array:
+        return jnp.zeros((BINS**3,)).at[place.ravel()].add(valid.ravel())
 
-    return jax.vmap(one)(place, share)
+    return jax.vmap(count)(place, valid) / jnp.maximum(jnp.sum(valid, (1, 2, 3)), 1)[:, None]
 
 
 def _gram(pictures: jax.Array, valid: jax.Array) -> jax.Array:

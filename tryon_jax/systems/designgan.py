@@ -73,6 +73,7 @@ class DesignGAN(nn.Module):
     directions = {}  # noqa: RUF012
     exams = EXAMS
     multiple = 8
+    exams = EXAMS
     strips = {  # noqa: RUF012
         f"{one}2{other}": (
             *(f"{name}_{one}" for name in ("real", "mask", "body", "garment")),

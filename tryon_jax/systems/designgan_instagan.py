@@ -14,7 +14,7 @@ Keys of a turn, for d in (a, b): `input_d` [N, H, W, 3], `masks_d` [N, H, W, p] 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -31,7 +31,6 @@ from tryon_jax.pool import ImagePool
 from tryon_jax.systems.designgan_scores import DIRECTIONS, EXAMS, scores
 
 Made = Mapping[str, jax.Array]
-Play = Callable[[system.State, system.Batch], tuple[system.State, system.Metrics, Made]]
 
 
 class InstaGAN(nn.Module):
@@ -59,6 +58,7 @@ class InstaGAN(nn.Module):
     directions = {}  # noqa: RUF012
     exams = EXAMS
     multiple = 8
+    exams = EXAMS
     scores = scores({"a": (), "b": ()})
     strips = {  # noqa: RUF012
         f"{one}2{other}": (f"real_{one}", f"mask_{one}", f"fake_{other}", f"fake_mask_{other}")
@@ -81,17 +81,24 @@ class InstaGAN(nn.Module):
         self.pool_a, self.pool_b = ImagePool(self.pool), ImagePool(self.pool)
 
     def forward(self, batch: system.Batch) -> dict[str, jax.Array]:
-        """Fakes with this turn's masks and with all so far, cycles, identities."""
+        """Fakes with this turn's masks and with all so far, cycles, identities.
+
+        Pictures of both domains pass through a generator as one batch; its norms are per picture.
+        """
         batch = batch if "input_a" in batch else first_turn(batch, per_turn=self.per_turn)
-        made = {}
+        count = len(batch["input_a"])
+        both: Any = [
+            jnp.concatenate([batch[f"{name}_a"], batch[f"{name}_b"]]) for name in ("input", "masks")
+        ]
+        made: dict[str, jax.Array] = {}
         for one, other in DIRECTIONS:
-            pair = Dressed(batch[f"input_{one}"], batch[f"masks_{one}"])
-            fake = self._dress(one + other, pair)
-            pairs = {f"fake_{other}": fake, f"cycle_{one}": self._dress(other + one, fake)}
-            pairs[f"identity_{one}"] = self._dress(other + one, pair)
-            for name, value in pairs.items():
-                kind, d = name.split("_")
-                made |= {name: value.picture, f"{kind}_masks_{d}": value.mask}
+            answers = self._dress(one + other, Dressed(*both))
+            parts = {"a": [x[:count] for x in answers], "b": [x[count:] for x in answers]}
+            fake, same = Dressed(*parts[one]), Dressed(*parts[other])
+            back = self._dress(other + one, fake)
+            pairs = {("fake", other): fake, ("identity", other): same, ("cycle", one): back}
+            for (kind, d), pair in pairs.items():
+                made |= {f"{kind}_{d}": pair.picture, f"{kind}_masks_{d}": pair.mask}
             made[f"all_masks_{other}"] = self._placed(batch[f"done_{other}"], fake.mask)
         return made
 
@@ -241,11 +248,11 @@ def make(config: ConfigDict) -> system.System:
     def train_step(state: system.State, batch: system.Batch) -> tuple[system.State, system.Metrics]:
         start, turn, numbers = state.step, first_turn(batch, per_turn=per_turn), []
         for k, play in enumerate(plays):
-            now = state._replace(step=start * len(plays) + k)
-            state, found, made = play(now, turn)
+            now, last = state._replace(step=start * len(plays) + k), k + 1 == len(plays)
+            after = turn if last else play.next(now, turn)
+            state, found = play(now, turn)
+            turn = after
             numbers.append(found)
-            if k + 1 < len(plays):
-                turn = next_turn(turn, made, number=k + 1, per_turn=per_turn)
         metrics = {name: sum(x[name] for x in numbers) / len(plays) for name in numbers[0]}
         return state._replace(step=start + 1), metrics
 
@@ -266,12 +273,21 @@ class Turn:
             averaging=system.Averaging(config.ema.decay, round(config.ema.start * steps)),
         )
 
-    def __call__(
-        self, state: system.State, turn: system.Batch
-    ) -> tuple[system.State, system.Metrics, Made]:
-        """The state after the turn, its numbers, and what the generators made before they moved."""
+    def made(self, state: system.State, turn: system.Batch) -> Made:
+        """What the generators make of a turn."""
         variables = {"params": state.params, **state.variables}
         made: Any = self.module.apply(variables, turn, method="forward")
+        return made
+
+    def next(self, state: system.State, turn: system.Batch) -> dict[str, Any]:
+        """The keys of the turn that follows, by the generators as they are before this one."""
+        number, per_turn = self.module.turn + 1, self.module.per_turn
+        return next_turn(turn, self.made(state, turn), number=number, per_turn=per_turn)
+
+    def __call__(
+        self, state: system.State, turn: system.Batch
+    ) -> tuple[system.State, system.Metrics]:
+        """The state after the turn, and its numbers."""
         after, numbers = self.game.train_step(state, turn)
         active = {d: jnp.any(turn[f"valid_{d}"] > 0) for d in ("a", "b")}
         needed = {
@@ -280,7 +296,7 @@ class Turn:
             "disc_b": active["a"],
         }
         numbers |= {f"instances_{d}": jnp.mean(turn[f"valid_{d}"]) for d in ("a", "b")}
-        return kept(state, after, needed=needed), numbers, made
+        return kept(state, after, needed=needed), numbers
 
 
 def turns(config: ConfigDict) -> list[Turn]:
