@@ -24,7 +24,6 @@ from data_pipelines.landmark_layout import DOMAINS_FILE, items_at
 from data_pipelines.prepare import DataError
 from tryon_jax import grids, outputs
 from tryon_jax.setup import UsageError, browse
-from tryon_jax.system import Retexture
 from tryon_jax.weights import Trained, trained
 
 STRIP = ("source", "plain", "laid", "result")
@@ -174,7 +173,7 @@ def _offset(options: Options) -> tuple[float, float]:
 
 def _made(
     run: Trained,
-    dress: Retexture,
+    dress: Callable[..., dict[str, jax.Array]],
     *,
     items: Mapping[str, Callable[[], Item]],
     textures: Mapping[str, np.ndarray],
