@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from absl import app, flags, logging
 from ml_collections import config_flags
@@ -127,20 +127,25 @@ def _modes():
 
 
 def _infer():
-    """Translation of pictures, or garments on persons: the run knows which."""
-    from tryon_jax import infer, setup, try_on, weights
+    """Translation of pictures, garments on persons, or landmarks: the run knows which."""
+    from tryon_jax import infer, locate, setup, try_on, weights
 
     _, config = weights.last_stage(FLAGS.workdir)
-    dresses = setup.make_system(config).dressing is not None
-    options = try_on.Options if dresses else infer.Options
-    run: Callable[..., int] = try_on.try_on if dresses else infer.infer
-    others = {*infer.Options._fields, *try_on.Options._fields} - {*options._fields}
+    system = setup.make_system(config)
+    options, run = infer.Options, infer.infer
+    if system.dressing is not None:
+        options, run = try_on.Options, try_on.try_on
+    if system.finding is not None:
+        options, run = locate.Options, locate.locate
+    known = (infer.Options, try_on.Options, locate.Options)
+    others = {name for kind in known for name in kind._fields} - {*options._fields}
     if given := sorted(f"--{name}" for name in others if FLAGS[name].present):
-        known = ", ".join(f"--{name}" for name in options._fields)
+        taken = ", ".join(f"--{name}" for name in options._fields)
         raise setup.UsageError(
-            f"{', '.join(given)}: --mode=infer of a run of {config.system} takes {known}"
+            f"{', '.join(given)}: --mode=infer of a run of {config.system} takes {taken}"
         )
-    return run(FLAGS.workdir, _options(options))
+    make: Any = run
+    return make(FLAGS.workdir, _options(options))
 
 
 def _options(kind):

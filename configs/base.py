@@ -62,7 +62,9 @@ def get_config() -> ConfigDict:
     config.optim.b2 = 0.999
     config.optim.eps = 1e-8  # outside the root
     config.optim.weight_decay = 0.0  # L2 added to the gradient before the moments (not AdamW)
-    config.optim.policy = "linear"  # | constant | linear_epoch | step | cosine: tryon_jax/optim.py
+    # linear | constant | drops | linear_epoch | step | cosine: tryon_jax/optim.py
+    config.optim.policy = "linear"
+    config.optim.drops = ()  # shares of the run after each of which `drops` divides the rate by 10
     config.optim.hold = 0.5  # share of the run at full rate before the linear decay, [0, 1]
     config.optim.epochs = 200  # epochs of the whole run, for the policies that count in epochs
 
@@ -165,6 +167,34 @@ def landmark_data() -> ConfigDict:
     data.held_out = "test"  # | val: the split that is shown and scored
     data.cache = "none"  # | memory: keep resized items, 4 bytes a pixel
     data.dolls = 400  # built-in paper dolls per training domain
+    return data
+
+
+def keypoint_data() -> ConfigDict:
+    """The fields `config.data` of landmark networks: boxes of persons or garments in pictures."""
+    data = ConfigDict()
+    data.pipeline = "keypoints"  # module in data_pipelines; image_size is the crop's height
+    data.source = "auto"  # auto (folder if root is set, else dolls) | folder | dolls
+    data.root = ""  # folder in one of the layouts of data_pipelines/keypoint_files.py
+    data.layout = "auto"  # by what root holds | coco | deepfashion2 (its raw files)
+    data.points = "human"  # COCO-17 | garment: DeepFashion2's landmarks
+    # DeepFashion2's numbers of the categories whose landmarks are learnt, in this order; (): all 13
+    data.categories = ()
+    data.train_images = "train2017"  # coco: folders and files below root
+    data.test_images = "val2017"
+    data.train_annotations = "annotations/person_keypoints_train2017.json"
+    data.test_annotations = "annotations/person_keypoints_val2017.json"
+    data.width = 0  # of the crop, pixels; 0: 3/4 of image_size
+    data.enlarged = 1.25  # a box's sides grow by this factor, then to the crop's aspect
+    # augmentation: deviation of the angle, degrees, cut off at twice that; share of turned items
+    data.rotation = 45.0
+    data.rotated = 0.6
+    data.scale = 0.35  # deviation of the factor by which the crop is larger, cut off there
+    data.flip = True  # mirror left-right with probability 1/2
+    data.half_body = 0.3  # probability that one half of a person with over 8 seen joints is cropped
+    # rare categories come more often: by the root of how much rarer they are than the commonest
+    data.balanced = False
+    data.dolls = 400  # built-in paper dolls to train on
     return data
 
 

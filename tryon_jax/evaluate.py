@@ -17,6 +17,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from tryon_jax import evaluate_landmarks
 from tryon_jax.files import write_atomic
 from tryon_jax.metrics import lpips
 from tryon_jax.metrics.pairs import PAIRWISE
@@ -46,26 +47,36 @@ def evaluate(workdir: str | os.PathLike[str], *, checkpoint: str = "latest") -> 
       FileNotFoundError: if the folder holds no run.
     """
     run = trained(workdir, checkpoint=checkpoint)
-    if not run.system.scores:
+    if not run.system.scores and not run.system.finding:
         raise UsageError(
             f"{workdir} is a run of {run.config.system}, which has no truth to be scored against: "
-            "--mode=evaluate takes try-on runs"
+            "--mode=evaluate takes runs of try-on and of landmarks"
         )
     print(f"weights: {run.origin}")
     data = pipeline(run.config)
     print(data.summary())
-    table = scored(run, data)
+    table = evaluate_landmarks.scored(run, data) if run.system.finding else scored(run, data)
     if not table:
-        raise UsageError(
-            "no held-out item has a truth: list persons in their own garment in "
-            f"{run.config.data.test_same}, in {run.config.data.root}"
-        )
+        raise UsageError(_nothing(run))
     print(text(table))
     path = Path(workdir) / "metrics.json"
     record = {"weights": run.origin, "data": data.summary(), "scores": table}
     write_atomic(path, f"{json.dumps(record, indent=2)}\n".encode())
     print(f"wrote {path}")
     return 0
+
+
+def _nothing(run: Trained) -> str:
+    """What to say where no held-out item has a truth."""
+    if run.system.finding:
+        return (
+            f"there are no test boxes: write {run.config.data.test_annotations} in "
+            f"{run.config.data.root}, or set --config.data.test_annotations in training"
+        )
+    return (
+        "no held-out item has a truth: list persons in their own garment in "
+        f"{run.config.data.test_same}, in {run.config.data.root}"
+    )
 
 
 def scored(run: Trained, data: Any) -> Table:
@@ -103,7 +114,8 @@ def text(table: Table) -> str:
     for pairs, subsets in table.items():
         columns = sorted(subsets, key=lambda subset: (subset != ALL, subset))
         heads = [f"{subset} ({subsets[subset]['n']:.0f})" for subset in columns]
-        lines = [f"{pairs + ' garment':<20}" + "".join(f"{head:>16}" for head in heads)]
+        title = f"{pairs} garment" if pairs in PAIRS else f"{pairs} boxes"
+        lines = [f"{title:<20}" + "".join(f"{head:>16}" for head in heads)]
         for name in (name for name in subsets[ALL] if name != "n"):
             numbers = (subsets[subset].get(name, float("nan")) for subset in columns)
             lines.append(f"{name:<20}" + "".join(f"{number:>16.4f}" for number in numbers))

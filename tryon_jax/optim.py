@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
-POLICIES = ("linear", "constant", "linear_epoch", "step", "cosine", "plateau")
+POLICIES = ("linear", "constant", "drops", "linear_epoch", "step", "cosine", "plateau")
 
 Schedule = Callable[[Any], jax.Array]  # step [], an array or a number, to rate []
 
@@ -74,7 +74,8 @@ def schedule(config: ConfigDict, *, steps: int) -> Schedule:
     """Learning rate at each step; step 0 is the first move.
 
     `linear` holds the rate for `hold * steps` moves, then lowers it by equal amounts so that the
-    last move's rate is 0 (U-GAT-IT). The other policies are CycleGAN's, in epochs of
+    last move's rate is 0 (U-GAT-IT). `drops` divides it by ten after each share of the run that
+    `drops` names (HRNet: (170 / 210, 200 / 210)). The other policies are CycleGAN's, in epochs of
     `steps / epochs` moves; of these `hold * epochs` are at full rate, and the rate changes at the
     end of an epoch (the code of 2025; that of 2022 changed it one epoch earlier).
 
@@ -92,6 +93,9 @@ def schedule(config: ConfigDict, *, steps: int) -> Schedule:
         hold = math.floor(config.hold * steps)
         fall = max(steps - hold, 1)
         return lambda step: base * jnp.clip(1 - (step + 1 - hold) / fall, 0, 1)
+    if config.policy == "drops":
+        ends = jnp.array([round(share * steps) for share in config.drops])
+        return lambda step: base * 0.1 ** jnp.sum(step >= ends).astype(jnp.float32)
     constant = round(config.hold * config.epochs)
     if config.policy == "cosine" and not constant:
         raise ValueError(

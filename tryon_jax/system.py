@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import optax
 
 from tryon_jax import losses
+from tryon_jax.landmark_tables import Layout
 from tryon_jax.optim import Optimizer
 
 Tree = Any  # nested dicts of arrays
@@ -44,6 +45,14 @@ class Dressing(NamedTuple):
     strip: tuple[str, ...]  # shown beside one another, from the left
     sheets: Mapping[str, str]  # a sheet of persons and garments, by its name: what stands in it
     sees_worn: bool = False  # needs a picture of the garment worn, alone
+
+
+class Finding(NamedTuple):
+    """What a system that finds landmarks knows of them."""
+
+    layout: Layout  # which they are
+    # from a state and a batch with `picture` alone to [N, K, 3]: (x, y, score) in its pixels
+    find: Callable[[State, Batch], jax.Array]
 
 
 class State(NamedTuple):
@@ -77,6 +86,7 @@ class System(NamedTuple):
     dressing: Dressing | None = None  # of try-on systems
     # networks of an original's file or folder, by name: `port.originals.Original`
     originals: Callable[[str], Mapping[str, Any]] | None = None
+    finding: Finding | None = None  # of systems that find landmarks
     # of systems whose garments take textures, see systems/designgan_texture.py
     retexture: Callable[..., dict[str, jax.Array]] | None = None
 
@@ -88,8 +98,9 @@ class Game(Protocol):
     `made` or directly: gradients of both reach the player.
 
     Attributes `scores` and `dressing`, where there are any, are as in `System`. A method
-    `measures(batch, made)`, where there is one, gives float32 scalars by name that nobody lowers:
-    numbers for the curves, computed from its arguments alone.
+    `find(batch)` with an attribute `layout`, where there is one, gives landmarks, see `Finding`. A
+    method `measures(batch, made)`, where there is one, gives float32 scalars by name that nobody
+    lowers: numbers for the curves, computed from its arguments alone.
     """
 
     players: Mapping[str, tuple[str, ...]]  # who moves which networks, in the order of play
@@ -153,14 +164,16 @@ def adversarial(
             return _step_in_parts(rules, state, _cut(batch, accumulate))
         return _step(rules, state, batch)
 
-    def sample(state: State, batch: Batch) -> dict[str, jax.Array]:
+    def at_rest(method: str, state: State, batch: Batch) -> Any:
         networks = {**state.params, **state.ema, **state.frozen}
-        return module.apply({"params": networks, **state.variables}, batch, method="sample")
+        return module.apply({"params": networks, **state.variables}, batch, method=method)
+
+    finds = hasattr(module, "find")
 
     return System(
         init,
         train_step,
-        sample,
+        partial(at_rest, "sample"),
         module.strips,
         module.directions,
         module.multiple,
@@ -170,6 +183,7 @@ def adversarial(
         table=partial(_table, module),
         dressing=getattr(module, "dressing", None),
         originals=originals,
+        finding=Finding(module.layout, partial(at_rest, "find")) if finds else None,
     )
 
 

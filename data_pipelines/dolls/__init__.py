@@ -8,9 +8,10 @@ paints them. `portrait` gives the same doll's head and shoulders on white.
 
 For try-on, `doll` gives the record itself, `dressed` the same doll in another garment, `figure`
 its picture with parse map, keypoints and silhouette, `flat` a garment alone on white, `worn` the
-true masks and the true warp of a garment on a doll, `landmarks` the points of both, `subsets` what
-makes the doll hard. For changes of category, `wearer` gives a doll in a garment of a category and
-`counterpart` the same doll in the same cloth of another cut.
+true masks and the true warp of a garment on a doll, `landmarks` the points of both, `joints` those
+of the doll alone, `category` DeepFashion2's number of a garment, `subsets` what makes the doll
+hard. For changes of category, `wearer` gives a doll in a garment of a category and `counterpart`
+the same doll in the same cloth of another cut.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from data_pipelines.dolls.fit import Worn, seen, worn
 from data_pipelines.dolls.garment import Garment
 from data_pipelines.dolls.paint import paint
 from data_pipelines.dolls.people import NOISE, Doll, doll, dressed, parts_of, stream, top_of
-from data_pipelines.dolls.points import Landmarks, landmarks
+from data_pipelines.dolls.points import Landmarks, category, joints, landmarks
 from data_pipelines.dolls.portrait import portrait
 from data_pipelines.dolls.shop import Flat, flat
 from data_pipelines.dolls.styles import STYLES, style_named
@@ -37,6 +38,7 @@ __all__ = [
     "Garment",
     "Landmarks",
     "Worn",
+    "category",
     "counterpart",
     "doll",
     "draw",
@@ -44,6 +46,7 @@ __all__ = [
     "figure",
     "flat",
     "garment_of",
+    "joints",
     "landmarks",
     "portrait",
     "seen",

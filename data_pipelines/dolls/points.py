@@ -58,11 +58,22 @@ def landmarks(doll: Doll, garment: Garment, *, height: int = 256, width: int = 1
     points = frame.pixels(_outline(garment, doll.person, strips))
     reach = max(1, round(height / 128))  # the points lie on the rim of what is seen
     near = [_around(seen, point, reach=reach).any() for point in points]
-    joints = keypoints(doll.person, frame)[list(_COCO17), :2]
     return Landmarks(
-        _with_visibility(joints, _joints_seen(doll, joints, frame), frame),
-        _with_visibility(points, np.array(near), frame),
+        joints(doll, height=height, width=width), _with_visibility(points, np.array(near), frame)
     )
+
+
+def joints(doll: Doll, *, height: int = 256, width: int = 192) -> np.ndarray:
+    """The 17 joints of a doll as COCO numbers them: float32 [17, 3], see `Landmarks`.
+
+    Args:
+      doll: whose.
+      height: of the picture in pixels, 16 or more.
+      width: likewise.
+    """
+    frame = Frame(doll.scene, height, width)
+    places = keypoints(doll.person, frame)[list(_COCO17), :2]
+    return _with_visibility(places, _joints_seen(doll, places, frame), frame)
 
 
 def category(garment: Garment) -> int:

@@ -17,14 +17,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 # Kinds that later systems will read; this list only shrinks.
 LATER = {
-    "designgan": (
-        "instagan_*",
-        "hrnet_*",
-        "own_designgan_networks*",
-        "own_style_skin_texture*",
-        "pose_resnet*",
-        "landmark_heatmaps*",
-    ),
+    "designgan": ("instagan_*",),
 }
 
 

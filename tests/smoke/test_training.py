@@ -26,7 +26,10 @@ from tryon_jax import checkpoint, infer, setup
 from tryon_jax.train import DONE, PREEMPTED
 
 # they take long to compile
-SLOW = dict.fromkeys(("cagan", "photo2cartoon", "ugatit", "ugatit_enhanced"), pytest.mark.slow)
+SLOW = dict.fromkeys(
+    ("cagan", "landmarks_garment", "landmarks_human", "photo2cartoon", "ugatit", "ugatit_enhanced"),
+    pytest.mark.slow,
+)
 TRANSLATORS = [
     pytest.param(name, marks=SLOW.get(name, ()))
     for name in CONFIGS

@@ -76,7 +76,7 @@ def test_variants_build_and_are_locked(name, variant):
     for run in runs_of(config):
         assert run.is_locked
         game = system_of(run)
-        assert game.strips and (game.directions or game.scores)
+        assert game.strips and (game.directions or game.scores or game.finding)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -105,6 +105,7 @@ def test_all_fields_are_those_of_base(name, variant):
             "viton": base.viton_data,
             "triplets": base.triplet_data,
             "landmarks": base.landmark_data,
+            "keypoints": base.keypoint_data,
         }[config.data.pipeline]()
     for run in runs_of(config):
         assert dict(fields(run)) == dict(fields(known))

@@ -14,8 +14,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 # each room's modules or packages in tryon_jax/, top down
 ROOMS = {
-    "modes": "adopt check evaluate export infer infer_video masking pairing prewarp retexture "
-    "serve stages strips train try_on video",
+    "modes": "adopt check evaluate evaluate_landmarks export infer infer_video locate masking "
+    "pairing prewarp retexture serve stages strips train try_on video",
     "run": "journal outputs setup weights",
     "services": "checkpoint describe forecast progress reporting grids record files sharding "
     "stopping",
@@ -25,8 +25,8 @@ ROOMS = {
     "systems": "systems",
     "step": "system",
     "networks": "networks",
-    "parts": "attention garment_style heatmap losses optim patches pictures pool skin texture "
-    "texture_warp warp",
+    "parts": "attention garment_style heatmap landmark_maps losses optim patches pictures pool skin "
+    "texture texture_warp warp",
     "layers": "layers",
     "tables": "landmark_tables",
 }
@@ -42,7 +42,7 @@ BELOW = {
     "segmenters": "services networks port layers data",
     "port": "",
     "systems": "step port networks parts layers tables",
-    "step": "parts layers",
+    "step": "parts layers tables",
     "networks": "parts layers",
     "parts": "layers tables",
     "layers": "",

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 
 from tryon_jax.layers import conv_cpu, init
+from tryon_jax.layers.precision import full
 from tryon_jax.layers.spectral import SpectralNorm
 
 PADDINGS = {"zero": "constant", "reflect": "reflect", "replicate": "edge"}
@@ -143,8 +145,33 @@ class ConvTranspose(nn.Module):
 
 def upsample2(x: jax.Array) -> jax.Array:
     """Nearest-neighbour doubling, [N, H, W, C] to [N, 2 H, 2 W, C], in a form that exports."""
+    return enlarge(x, factor=2)
+
+
+def enlarge(x: jax.Array, *, factor: int) -> jax.Array:
+    """Repeats each pixel of [N, H, W, C] `factor` times in both directions."""
     n, h, w, c = x.shape
-    return jnp.broadcast_to(x[:, :, None, :, None], (n, h, 2, w, 2, c)).reshape(n, 2 * h, 2 * w, c)
+    tiles = jnp.broadcast_to(x[:, :, None, :, None], (n, h, factor, w, factor, c))
+    return tiles.reshape(n, factor * h, factor * w, c)
+
+
+def enlarge_bilinear(x: jax.Array, *, factor: int) -> jax.Array:
+    """Bilinear enlarging with half-pixel centres, [N, H, W, C] to [N, factor H, factor W, C].
+
+    Source: PyTorch's `interpolate(mode="bilinear", align_corners=False)`.
+    """
+    if factor == 1:
+        return x
+    rows, columns = (_between(length, factor=factor) for length in x.shape[1:3])
+    return jnp.einsum("ih,jw,nhwc->nijc", rows, columns, full(x), precision="highest").astype(
+        x.dtype
+    )
+
+
+def _between(length: int, *, factor: int) -> np.ndarray:
+    """[factor * length, length]: the weights of the two pixels around each new one."""
+    places = np.clip((np.arange(factor * length) + 0.5) / factor - 0.5, 0, length - 1)
+    return np.maximum(1 - np.abs(places[:, None] - np.arange(length)), 0).astype(np.float32)
 
 
 def upsample2_bilinear(x: jax.Array) -> jax.Array:

@@ -3,8 +3,8 @@
 Drawn on the host by NumPy, seeded by the parameter's key: the same numbers on every device, and no
 compilation. JAX's own draws cost XLA's CPU compiler 0.3 s per parameter, half a minute for a toy.
 
-Source: PyTorch's defaults (`pytorch`); CycleGAN's `init_type` (all others). The fan-in of an HWIO
-kernel is height * width * input channels.
+Source: PyTorch's defaults (`pytorch`); HRNet's code (`small`); CycleGAN's `init_type` (the others).
+The fan-in of an HWIO kernel is height * width * input channels.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 
 GAIN = 0.02  # CycleGAN's init_gain, also the papers' N(0, 0.02)
-SCHEMES = ("pytorch", "normal", "normal_kernel", "xavier", "kaiming", "orthogonal")
+SMALL = 0.001  # deviation of `small`, by which pose networks are drawn
+SCHEMES = ("pytorch", "normal", "normal_kernel", "small", "xavier", "kaiming", "orthogonal")
 
 Initializer = Callable[..., jax.Array]  # (key, shape, dtype=float32)
 
@@ -26,7 +27,7 @@ def kernel_init(name: str, *, transposed: bool = False) -> Initializer:
     """Initialiser of a kernel [..., in, out].
 
     Args:
-      name: pytorch | normal | normal_kernel | xavier | kaiming | orthogonal.
+      name: pytorch | normal | normal_kernel | small | xavier | kaiming | orthogonal.
       transposed: of a transposed convolution, whose fan-in PyTorch counts by its out channels.
 
     Raises:
@@ -46,6 +47,7 @@ def kernel_init(name: str, *, transposed: bool = False) -> Initializer:
         deviation = {
             "normal": GAIN,
             "normal_kernel": GAIN,
+            "small": SMALL,
             "xavier": GAIN * math.sqrt(2 / (fan_in + fan_out)),
             "kaiming": math.sqrt(2 / fan_in),
         }[name]

@@ -36,12 +36,13 @@ class InstanceNorm(nn.Module):
 
 
 class BatchNorm(nn.Module):
-    """Batch norm with PyTorch's running statistics (momentum 0.1, unbiased running variance).
+    """Batch norm with PyTorch's running statistics: unbiased variance, a share of each batch.
 
     Under data parallelism the batch is one global array, so the statistics are the global batch's.
     """
 
     scale_init: init.Initializer = nn.initializers.ones_init()
+    momentum: float = 0.1  # the share of the newest batch
 
     @nn.compact
     def __call__(self, x: jax.Array, *, update: bool) -> jax.Array:
@@ -55,9 +56,9 @@ class BatchNorm(nn.Module):
         if update:
             now_mean, now_var = jnp.mean(x32, (0, 1, 2)), jnp.var(x32, (0, 1, 2))
             if not self.is_initializing():
-                count = x.size // channels
-                mean.value = 0.9 * mean.value + 0.1 * now_mean
-                var.value = 0.9 * var.value + 0.1 * now_var * (count / max(count - 1, 1))
+                count, new = x.size // channels, self.momentum
+                mean.value = (1 - new) * mean.value + new * now_mean
+                var.value = (1 - new) * var.value + new * now_var * (count / max(count - 1, 1))
         else:
             now_mean, now_var = mean.value, var.value
         y = (x32 - now_mean) * jax.lax.rsqrt(now_var + EPS) * scale + bias

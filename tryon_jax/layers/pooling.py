@@ -1,10 +1,11 @@
-"""Averages over a grid of cells that need not divide the map."""
+"""Averages over a grid of cells that need not divide the map; maxima."""
 
 from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import linen as nn
 
 from tryon_jax.layers.precision import full
 
@@ -40,3 +41,11 @@ def first_maximum(x: jax.Array) -> jax.Array:
     flat = x.reshape(x.shape[0], -1, x.shape[-1])
     place = jnp.argmax(jax.lax.stop_gradient(flat), 1, keepdims=True)
     return jnp.take_along_axis(flat, place, 1)[:, 0]
+
+
+def max_pool3(x: jax.Array) -> jax.Array:
+    """Maximum of 3 x 3 at every second pixel, [N, H, W, C] to [N, H / 2, W / 2, C].
+
+    The rim is padded by 0, which changes no maximum behind a ReLU.
+    """
+    return nn.max_pool(jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))), (3, 3), strides=(2, 2))

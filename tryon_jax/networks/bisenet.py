@@ -14,8 +14,9 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from tryon_jax.layers.conv import Conv, pad
+from tryon_jax.layers.conv import Conv
 from tryon_jax.layers.norms import BatchNorm
+from tryon_jax.layers.pooling import max_pool3
 from tryon_jax.layers.precision import full
 
 STRIDE = 8  # pixels of the picture to one of the logits
@@ -120,7 +121,7 @@ class BiSeNet(nn.Module):
                 f"multiples of {COARSEST} pixels"
             )
         common: dict[str, Any] = {"dtype": self.dtype}
-        y = _max_pool3(Unit(64, 7, stride=2, name="stem", **common)(x))
+        y = max_pool3(Unit(64, 7, stride=2, name="stem", **common)(x))
         features = []
         for i, (width, stride) in enumerate(STAGES, 1):
             y = Block(width, stride, name=f"stage_{i}_0", **common)(y)
@@ -145,11 +146,3 @@ def _average(x: jax.Array) -> jax.Array:
 def _doubled(x: jax.Array) -> jax.Array:
     """Each pixel twice in both directions."""
     return jnp.repeat(jnp.repeat(x, 2, 1), 2, 2)
-
-
-def _max_pool3(x: jax.Array) -> jax.Array:
-    """Maximum of 3 x 3 at every second pixel, [N, H, W, C] to [N, H / 2, W / 2, C].
-
-    The rim is padded by 0, which changes no maximum behind a ReLU.
-    """
-    return nn.max_pool(pad(x, 1), (3, 3), strides=(2, 2))
