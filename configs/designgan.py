@@ -4,6 +4,7 @@
                 discriminators; what its five pages leave open is decided in docs/parity.md
   recommended   attention added, a loss for what lies around the garment, smoother skin, averages,
                 style and skin rising slowly
+  instagan      InstaGAN (ICLR 2019) on the same items, up to four garments a picture
   demo          trousers to shorts on paper dolls, minutes on a CPU; smoke: seconds
 
 Trousers and shorts are the default task. Pictures are `image_size` high and `data.aspect` times as
@@ -14,7 +15,7 @@ from ml_collections import ConfigDict
 
 from configs import base
 
-VARIANTS = ("paper", "recommended", "demo", "smoke")
+VARIANTS = ("paper", "recommended", "instagan", "demo", "smoke", "instagan_smoke")
 EPOCHS = 400  # half of them at full rate
 ITEMS = 388  # trousers and jeans among the masks of Clothing Co-Parsing that train
 
@@ -42,12 +43,16 @@ def get_config(arg: str = "paper") -> ConfigDict:
         "skin": 5.0,
     }
     config.weights.disc = {"adv": 1.0}
-    if arg != "paper":
+    if arg in ("recommended", "demo", "smoke"):
         _recommended(config)
+    if arg in ("instagan", "instagan_smoke"):
+        _instagan(config)
     if arg == "demo":
         _demo(config)
     if arg == "smoke":
         _smoke(config)
+    if arg == "instagan_smoke":
+        _instagan_smoke(config)
     return config.lock()
 
 
@@ -87,6 +92,36 @@ def _recommended(config: ConfigDict) -> None:
     config.model.ramp = 5 / EPOCHS
     config.weights.gen["context"] = 10.0
     config.ema.decay = 0.999
+
+
+def _instagan(config: ConfigDict) -> None:
+    """As its authors train jeans to skirts: 400 epochs at full rate, 200 down to zero."""
+    config.steps = 600 * ITEMS
+    config.optim.hold = 2 / 3
+    config.optim.epochs = 600
+    config.data.instances = 4  # the largest ones of a picture
+    config.model = ConfigDict()
+    config.model.generator = "instagan"
+    config.model.channels = 64
+    config.model.blocks = 9
+    config.model.disc_channels = 64
+    config.model.per_turn = 2  # instances translated at a time
+    config.model.init_type = "normal"  # N(0, 0.02), of the generators
+    config.model.gan_mode = "lsgan"
+    config.model.pool = 50
+    config.weights = ConfigDict()
+    config.weights.gen = {"adv": 1.0, "cycle": 10.0, "identity": 10.0, "context": 10.0}
+    config.weights.disc_a = {"adv": 1.0}
+    config.weights.disc_b = {"adv": 1.0}
+
+
+def _instagan_smoke(config: ConfigDict) -> None:
+    base.shrink(config)
+    config.image_size = 64
+    config.model.channels = 4
+    config.model.blocks = 1
+    config.model.disc_channels = 4
+    config.model.pool = 2
 
 
 def _demo(config: ConfigDict) -> None:

@@ -14,9 +14,16 @@ from tests.golden.goldens import drawn_weights, golden_files, nchw, nhwc, read
 from tryon_jax import attention, garment_style, patches, skin, texture
 from tryon_jax.networks.designgan_discriminator import DesignDiscriminator
 from tryon_jax.networks.designgan_generator import DesignGenerator
+from tryon_jax.networks.instagan import SetDiscriminator, SetGenerator
 from tryon_jax.port import convert as to
+from tryon_jax.port import instagan
 
-KNOWN = ("own_landmark_attention*", "own_designgan_networks*", "own_style_skin_texture*")
+KNOWN = (
+    "own_landmark_attention*",
+    "own_designgan_networks*",
+    "own_style_skin_texture*",
+    "instagan_*",
+)
 
 
 def cases(*patterns):
@@ -181,7 +188,7 @@ def only(x):
 
 
 @pytest.mark.slow  # many small programs to compile
-@pytest.mark.parametrize("path", cases("own_style_skin_texture*"))
+@pytest.mark.parametrize("path", cases("own_style_skin_texture*", "instagan_*"))
 def test_patches_and_weights(path, float64):
     golden = read(path)
     meta, size = golden.meta, tuple(golden.meta["patch_size"])
@@ -221,7 +228,7 @@ def test_patches_and_weights(path, float64):
         assert float(got[0]) == pytest.approx(want, rel=1e-9), name
 
 
-@pytest.mark.parametrize("path", cases("own_style_skin_texture*"))
+@pytest.mark.parametrize("path", cases("own_style_skin_texture*", "instagan_*"))
 def test_gradient_of_style(path, float64):
     golden = read(path)
     size, (a, b) = tuple(golden.meta["patch_size"]), style_arrays(golden)
@@ -236,7 +243,7 @@ def test_gradient_of_style(path, float64):
     np.testing.assert_allclose(got, golden.arrays["grad_image_b"], atol=1e-9)
 
 
-@pytest.mark.parametrize("path", cases("own_style_skin_texture*"))
+@pytest.mark.parametrize("path", cases("own_style_skin_texture*", "instagan_*"))
 def test_skin(path, float64):
     golden = read(path)
     case, (picture, mask) = golden.meta["skin"], style_arrays(golden)[1]
@@ -248,7 +255,7 @@ def test_skin(path, float64):
     assert float(got[0]) == pytest.approx(case["loss_mse"], rel=1e-9)
 
 
-@pytest.mark.parametrize("path", cases("own_style_skin_texture*"))
+@pytest.mark.parametrize("path", cases("own_style_skin_texture*", "instagan_*"))
 def test_texture(path, float64):
     """On the first picture, within the second mask."""
     golden = read(path)
@@ -268,3 +275,48 @@ def test_texture(path, float64):
         np.testing.assert_allclose(nchw(got)[0], want, atol=1e-9, err_msg=str(case))
         k += 1
     assert k
+
+
+@pytest.mark.parametrize("path", cases("instagan_generator*"))
+def test_set_generator(path):
+    golden = read(path)
+    config = golden.meta["config"]
+    weights = drawn_weights(golden.meta, seed=golden.meta["seed_weights"])
+    net = SetGenerator(channels=config["ngf"], blocks=config["n_blocks"])
+    variables = instagan.generator(weights)
+    assert sum(x.size for x in jax.tree.leaves(variables)) == golden.meta["n_parameters"]
+    picture, run = nhwc(golden.arrays["image"][None]), jax.jit(net.apply)
+    for name in golden.meta["cases"]:
+        masks = nhwc(golden.arrays[f"segs_{name}"][None])
+        got = np.concatenate(run(variables, picture, masks), -1)
+        np.testing.assert_allclose(nchw(got), golden.arrays[f"out_{name}"], atol=2e-4, err_msg=name)
+    masks = nhwc(golden.arrays["segs_two"][None])
+    plain, turned = (run(variables, picture, m) for m in (masks, masks[..., ::-1]))
+    np.testing.assert_allclose(turned.picture, plain.picture, atol=1e-5)
+    np.testing.assert_allclose(turned.mask, plain.mask[..., ::-1], atol=1e-5)
+
+
+@pytest.mark.parametrize("path", cases("instagan_discriminator*"))
+def test_set_discriminator(path):
+    golden = read(path)
+    weights = drawn_weights(golden.meta, seed=golden.meta["seed_weights"])
+    net = SetDiscriminator(channels=golden.meta["config"]["ndf"])
+    first = instagan.discriminator(weights)
+    picture = nhwc(golden.arrays["image"][None])
+    run = jax.jit(partial(net.apply, update=True, mutable=["spectral"]))
+    for name in golden.meta["cases"]:
+        masks, variables = nhwc(golden.arrays[f"segs_{name}"][None]), first
+        for call in (1, 2):
+            logits, moved = run(variables, picture, masks)
+            variables = {**variables, **moved}
+            want = golden.arrays[f"out{call}_{name}"]
+            np.testing.assert_allclose(nchw(logits), want, atol=2e-4, err_msg=f"{name} {call}")
+        if name == "two":
+            after = golden.under("u_after2_")
+            wanted = instagan.discriminator({**weights, **after})["spectral"]
+            for path_, x in jax.tree_util.tree_leaves_with_path(wanted):
+                if path_[-1].key == "u":
+                    got = variables["spectral"]
+                    for step in path_:
+                        got = got[step.key]
+                    np.testing.assert_allclose(got, x, atol=1e-5)

@@ -41,7 +41,7 @@ class Copier(DesignGAN):
 
 
 def made_by_copying(batch, **fields):
-    game = Copier(categories=CATEGORIES, mask_chance=0.0, **fields)
+    game = Copier(categories=CATEGORIES, **{"mask_chance": 0.0, **fields})
     noise = {"noise": jax.random.key(0)}
     return game, jax.jit(partial(game.apply, {}, method="forward", rngs=noise))(batch)
 
@@ -67,8 +67,7 @@ def test_terms_that_do_not_exist_are_named():
 @pytest.mark.parametrize(("chance", "by_mask"), [(0.0, False), (1.0, True)])
 def test_real_garments_are_sometimes_attended_by_their_masks(chance, by_mask):
     batch = stick_figures.batch(1)
-    game = Copier(categories=CATEGORIES, mask_chance=chance)
-    made = game.apply({}, batch, method="forward", rngs={"noise": jax.random.key(0)})
+    _, made = made_by_copying(batch, mask_chance=chance)
     same = np.array_equal(made["garment_a"], (batch["mask_a"] + 1) / 2)
     assert same == by_mask
     assert made["path_a"].tolist() == [[1, 0, 0]]
@@ -84,7 +83,7 @@ class Marked(DesignGAN):
 def test_made_garments_are_attended_by_their_masks_gradient_and_all():
     batch = stick_figures.batch(2)
     game = Marked(categories=CATEGORIES, mask_chance=0.0, attention="mask")
-    made = game.apply({}, batch, method="forward", rngs={"noise": jax.random.key(0)})
+    made = jax.jit(partial(game.apply, {}, method="forward"))(batch)
     first = 2 * (batch["mask_a"] + 1) / 2 - 0.5
     np.testing.assert_allclose(made["fake_mask_b"], first)
     np.testing.assert_allclose(made["cycle_mask_a"], 2 * (first + 1) / 2 - 0.5)
@@ -137,7 +136,7 @@ def test_skin_and_style_rise_with_the_ramp():
 
 def test_the_ramp_multiplies_both_losses():
     batch = stick_figures.batch(3)
-    game, made = made_by_copying(batch, gen_terms=("style", "skin"), expose_ab=("knee",))
+    game, made = made_by_copying(batch, gen_terms=("style", "skin"), expose_ab=("calf",))
     made |= {"fake_b": -made["fake_b"], "fake_mask_b": jnp.asarray(batch["mask_b"])}
     loss = jax.jit(partial(game.apply, {}, method="gen_loss"))
     whole = loss({**batch, designgan.RAMP: jnp.ones(1)}, made)
@@ -152,7 +151,7 @@ def test_what_is_passed_over_is_counted():
     batch = stick_figures.batch(4)
     game, made = made_by_copying(batch, expose_ab=("calf",))
     made |= {"fake_mask_b": jnp.full_like(batch["mask_a"], -1)}
-    numbers = {k: float(v) for k, v in game.measures(batch, made).items()}
+    numbers = {k: float(v) for k, v in jax.jit(game.measures)(batch, made).items()}
     assert numbers["style_skipped_ab"] == 1 and numbers["style_skipped_ba"] == 0
     assert numbers["mask_empty_b"] == 1 and numbers["mask_area_b"] == 0
     assert numbers["mask_empty_a"] == 0
@@ -185,21 +184,20 @@ def test_wrong_fields_are_refused():
         designgan.make(changed(data__instances=2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fields",
     [
-        {"attention": "none"},
-        {"attention": "learned", "disc_spectral": True},
+        {"attention": "learned", "disc_spectral": True, "style_split": 2},
         {"attention": "gaussian", "applied": "concat", "disc_attention": "heatmaps"},
-        {"attention": "mask", "applied": "product", "disc_scales": 2, "upscaling": "resize"},
-        {"style_split": 2, "style_weight": "euclidean", "style_norm": "pixel_norm"},
+        {"attention": "none", "disc_scales": 2, "upscaling": "resize", "style_norm": "pixel_norm"},
     ],
 )
 def test_options_make_a_step(fields):
     """Traced: a step with each option, with accumulation and forgotten activations."""
     options = {f"model__{name}": value for name, value in fields.items()}
     game = designgan.make(changed(batch_size=2, accumulate=2, remat=True, **options))
-    batch = stick_figures.batch(0, count=2)
+    batch = stick_figures.batch(0, count=2, size=(64, 64))
     state = jax.eval_shape(game.init, jax.random.key(0), batch)
     after, metrics = jax.eval_shape(game.train_step, state, batch)
     assert after == state

@@ -25,8 +25,8 @@ ROOMS = {
     "systems": "systems",
     "step": "system",
     "networks": "networks",
-    "parts": "attention garment_style heatmap landmark_maps losses optim patches pictures pool skin "
-    "texture texture_warp warp",
+    "parts": "attention garment_style heatmap landmark_maps losses optim patches pictures pool "
+    "skin texture texture_warp warp",
     "layers": "layers",
     "tables": "landmark_tables",
 }

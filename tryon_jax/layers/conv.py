@@ -95,7 +95,7 @@ class Conv(nn.Module):
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, *, update: bool = False) -> jax.Array:
+    def __call__(self, x: jax.Array, *, update: bool | jax.Array = False) -> jax.Array:
         """Maps [N, H, W, I] to [N, H', W', features]; `update` moves the spectral vectors."""
         shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
         kernel = self.param("kernel", init.kernel_init(self.init_type), shape)

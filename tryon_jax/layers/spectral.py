@@ -36,13 +36,22 @@ class SpectralNorm(nn.Module):
     """Divides a kernel [..., out] by an estimate of its largest singular value."""
 
     @nn.compact
-    def __call__(self, kernel: jax.Array, *, update: bool) -> jax.Array:
-        """Returns the kernel over sigma = u W v; `update` moves u and v first, without gradient."""
+    def __call__(self, kernel: jax.Array, *, update: bool | jax.Array) -> jax.Array:
+        """Returns the kernel over sigma = u W v; `update` moves u and v first, without gradient.
+
+        An `update` that is an array, bool [], is decided when the program runs.
+        """
         flat = kernel.reshape(-1, kernel.shape[-1])
         u = self.variable("spectral", "u", self._random, flat.shape[1])
         v = self.variable("spectral", "v", self._random, flat.shape[0])
-        if update and not self.is_initializing():
-            u.value, v.value = power_iteration(jax.lax.stop_gradient(flat), u.value)
+        if update is not False and not self.is_initializing():
+            moved = power_iteration(jax.lax.stop_gradient(flat), u.value)
+            if update is not True:
+                moved = tuple(
+                    jnp.where(update, new, old)
+                    for new, old in zip(moved, (u.value, v.value), strict=True)
+                )
+            u.value, v.value = moved
         sigma = v.value @ flat @ u.value
         return kernel / sigma
 

@@ -1,8 +1,8 @@
 """How garments and skin were kept: colours, texture, and the colour of bared limbs.
 
 Garments are compared patch by patch, as the style loss does: boxes of both masks brought to one
-size, pixels where both are cloth. Pictures are float [N, H, W, 3] and masks [N, H, W, 1] in
-[-1, 1]; every score is one number per picture, lower is better.
+size, pixels that are wholly cloth in both. Pictures are float [N, H, W, 3], masks [N, H, W, 1], all
+in [-1, 1]; every score is one number per picture, lower is better.
 """
 
 from __future__ import annotations
@@ -40,12 +40,14 @@ def texture(
 ) -> jax.Array:
     """Distance of the garments' Gram matrices of colours and their slopes, [N]; a Frobenius norm.
 
-    Nine channels: red, green, blue, and how each changes downwards and across. Where there is no
-    garment its matrix is zero.
+    Nine channels: red, green, blue, and how each changes downwards and across. Where there is
+    nothing to compare what was made has none.
     """
     made, source, valid = _patches((pictures, masks), (before, before_masks))
-    made, source = (_gram(x, valid) for x in (made, source))
-    return jnp.sqrt(jnp.sum((made - source) ** 2, (1, 2)))
+    shared = _any(valid)[:, None, None]
+    whole = jnp.where(shared[..., None], valid, 1.0)
+    made, source = (_gram(x, whole) for x in (made, source))
+    return jnp.sqrt(jnp.sum((jnp.where(shared, made, 0.0) - source) ** 2, (1, 2)))
 
 
 def skin(pictures: jax.Array, source: jax.Array, known: jax.Array) -> jax.Array:
@@ -91,7 +93,7 @@ def _patches(
     for pictures, masks in (made, before):
         box = mask_box(masks)
         found += [patch(pictures, box, size=SIZE)]
-        cloth += [patch((full(masks) > 0).astype(jnp.float32), box, size=SIZE) > 0.5]
+        cloth += [patch((full(masks) > 0).astype(jnp.float32), box, size=SIZE) > 0.999]
     return found[0], found[1], (cloth[0] & cloth[1]).astype(jnp.float32)
 
 
@@ -103,7 +105,7 @@ def _histogram(pictures: jax.Array, valid: jax.Array) -> jax.Array:
     """Shares of valid pixels by colour, [N, 512]."""
     bins = jnp.clip(jnp.floor((pictures + 1) / 2 * BINS), 0, BINS - 1).astype(jnp.int32)
     place = (bins[..., 0] * BINS + bins[..., 1]) * BINS + bins[..., 2]
-    share = valid[..., 0] / jnp.maximum(jnp.sum(valid, (1, 2)), 1)
+    share = valid[..., 0] / jnp.maximum(jnp.sum(valid, (1, 2, 3)), 1)[:, None, None]
 
     def one(place: jax.Array, share: jax.Array) -> jax.Array:
         return jnp.zeros((BINS**3,)).at[place.ravel()].add(share.ravel())

@@ -31,7 +31,7 @@ class PatchFeatures(nn.Module):
     dtype: jnp.dtype
 
     @nn.compact
-    def __call__(self, x: jax.Array, *, update: bool) -> jax.Array:
+    def __call__(self, x: jax.Array, *, update: bool | jax.Array) -> jax.Array:
         """`update` moves the spectral vectors."""
         for i in range(3):
             conv = Conv(

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from tryon_jax.attention import Attention
 from tryon_jax.layers.conv import Conv, ConvTranspose, upsample2
 from tryon_jax.layers.norms import instance_norm
 from tryon_jax.layers.precision import full
@@ -145,6 +146,16 @@ class DesignGenerator(nn.Module):
         """The body's and the garment's, [N, H, W, 1] each."""
         y = nn.sigmoid(full(Conv(2, 3, padding=1, name="attention", **common)(heatmaps)))
         return jnp.split(upsample2(upsample2(y)), 2, -1)
+
+
+def dress(gen: DesignGenerator, pair: Dressed, at: Attention, *, remat: bool) -> Dressed:
+    """One pass of a generator; with `remat` its activations are computed again going back."""
+
+    def call(gen: DesignGenerator, *arrays: jax.Array) -> Dressed:
+        picture, mask, body, garment, heatmaps = arrays
+        return gen(picture, mask, body=body, garment=garment, heatmaps=heatmaps)
+
+    return (nn.remat(call) if remat else call)(gen, *pair, at.body, at.garment, at.heatmaps)
 
 
 def shrink(x: jax.Array, factor: int) -> jax.Array:

@@ -6,7 +6,8 @@ Y is b: `gen_ab` is G_XY, `disc_b` D_Y. Generators give a picture and its garmen
 discriminators judge such pairs beside the attention A_b of the body, which a translation keeps.
 
 What flows through: the batch of data_pipelines/landmarks.py; `real_d`, `mask_d`, `joints_d`,
-`points_d`, `skin_d`, `skin_valid_d` for d in (a, b).
+`points_d`, `skin_d`, `skin_valid_d` for d in (a, b). With the generator `instagan` InstaGAN is
+played on the same batches: `designgan_instagan.py`.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ from ml_collections import ConfigDict
 
 from tryon_jax import attention, garment_style, losses, optim, skin, system
 from tryon_jax.networks.designgan_discriminator import ScaledDiscriminator
-from tryon_jax.networks.designgan_generator import DesignGenerator, Dressed
+from tryon_jax.networks.designgan_generator import DesignGenerator, Dressed, dress
 from tryon_jax.patches import patch
 from tryon_jax.pool import ImagePool
+from tryon_jax.systems import designgan_instagan
 from tryon_jax.systems.designgan_scores import DIRECTIONS, scores
 from tryon_jax.systems.designgan_texture import retexture
 
-GENERATORS = ("designgan",)
+GENERATORS = ("designgan", "instagan")
 RAMP = "_ramp"  # [N] in the batch, all equal: by what style and skin are multiplied
 
 Made = Mapping[str, jax.Array]
@@ -144,22 +146,23 @@ class DesignGAN(nn.Module):
     def _translate(
         self, batch: system.Batch, seen: Mapping[str, attention.Attention]
     ) -> dict[str, jax.Array]:
-        gens = {"ab": self.gen_ab, "ba": self.gen_ba}
-
-        def dress(direction: str, pair: Dressed, at: attention.Attention) -> Dressed:
-            return _dress(gens[direction], pair, at, remat=self.remat)
-
-        made = {}
+        """Both real pictures pass through a generator as one batch; its norms are per picture."""
+        gens, count = {"ab": self.gen_ab, "ba": self.gen_ba}, len(batch["real_a"])
+        reals = {d: _real(batch, d) for d in ("a", "b")}
+        both: Any = jax.tree.map(
+            lambda *x: jnp.concatenate(x), (reals["a"], seen["a"]), (reals["b"], seen["b"])
+        )
+        made: dict[str, jax.Array] = {}
         for one, other in DIRECTIONS:
-            real, at = Dressed(batch[f"real_{one}"], batch[f"mask_{one}"]), seen[one]
-            fake = dress(one + other, real, at)
-            there = at._replace(garment=self._garment_of(fake.mask))
-            pairs = {f"fake_{other}": fake, f"cycle_{one}": dress(other + one, fake, there)}
-            pairs[f"identity_{one}"] = dress(other + one, real, at)
-            for name, pair in pairs.items():
-                kind, d = name.split("_")
-                made |= {name: pair.picture, f"{kind}_mask_{d}": pair.mask}
-            made |= {f"{field}_{one}": value for field, value in at._asdict().items()}
+            answers = dress(gens[one + other], *both, remat=self.remat)
+            parts = {"a": [x[:count] for x in answers], "b": [x[count:] for x in answers]}
+            fake, same = Dressed(*parts[one]), Dressed(*parts[other])
+            there = seen[one]._replace(garment=self._garment_of(fake.mask))
+            back = dress(gens[other + one], fake, there, remat=self.remat)
+            pairs = {("fake", other): fake, ("identity", other): same, ("cycle", one): back}
+            for (kind, d), pair in pairs.items():
+                made |= {f"{kind}_{d}": pair.picture, f"{kind}_mask_{d}": pair.mask}
+            made |= {f"{field}_{one}": value for field, value in seen[one]._asdict().items()}
         return made
 
     def _garment_of(self, mask: jax.Array) -> jax.Array:
@@ -320,12 +323,15 @@ def make(config: ConfigDict) -> system.System:
       ValueError: if a field is none of its choices.
     """
     fields = config.model.to_dict()
-    kind, ramp = fields.pop("generator"), fields.pop("ramp")
-    if kind not in GENERATORS:
+    if (kind := fields.pop("generator")) not in GENERATORS:
         raise ValueError(f"model.generator must be one of {', '.join(GENERATORS)}; got {kind!r}")
+    if kind == "instagan":
+        return designgan_instagan.make(config)
+    ramp = fields.pop("ramp")
     if config.data.instances != 1:
         raise ValueError(
-            f"data.instances={config.data.instances}: DesignGAN takes one mask an item; set it to 1"
+            f"data.instances={config.data.instances}: DesignGAN takes one mask an item; set it to "
+            "1, or take the preset instagan"
         )
     module = DesignGAN(
         categories=(config.data.category_a, config.data.category_b),
@@ -357,15 +363,6 @@ def _ramped(game: system.System, *, steps: int) -> system.System:
         return game.train_step(state, {**batch, RAMP: level})
 
     return game._replace(train_step=train_step)
-
-
-def _dress(gen: DesignGenerator, pair: Dressed, at: attention.Attention, *, remat: bool) -> Dressed:
-    """One pass of a generator, whose activations may be forgotten until the way back."""
-
-    def call(gen: DesignGenerator, picture, mask, body, garment, heatmaps) -> Dressed:
-        return gen(picture, mask, body=body, garment=garment, heatmaps=heatmaps)
-
-    return (nn.remat(call) if remat else call)(gen, *pair, at.body, at.garment, at.heatmaps)
 
 
 def _real(batch: system.Batch, domain: str) -> Dressed:
