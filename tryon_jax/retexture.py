@@ -3,7 +3,8 @@
 `--mode=texture` of a run whose system can (`System.retexture`). What becomes of NAME and TEXTURE is
 result/NAME+TEXTURE.png, and strip/NAME+TEXTURE.png shows it beside the person, the translation
 without the texture, and the texture where it was laid. Several of either also give sheet.png:
-textures along the top, persons down the side. Without textures (`--method=plain`) it translates.
+textures along the top, persons down the side. `--mode=infer` of such a run translates the garments
+without a texture.
 """
 
 from __future__ import annotations
@@ -55,6 +56,22 @@ class Options(NamedTuple):
     overwrite: bool = False
 
 
+class Plain(NamedTuple):
+    """What `--mode=infer` of such a run is told: the same without a texture."""
+
+    output: str
+    input: str = ""
+    direction: str = "ab"
+    checkpoint: str = "latest"
+    average: bool = True
+    overwrite: bool = False
+
+
+def translate(workdir: str | os.PathLike[str], options: Plain) -> int:
+    """Translates garments as they are; otherwise as `retexture`."""
+    return retexture(workdir, Options(**options._asdict(), method=PLAIN))
+
+
 def retexture(workdir: str | os.PathLike[str], options: Options) -> int:
     """Gives garments new textures; says which weights it took and what it wrote.
 
@@ -94,7 +111,7 @@ def retexture(workdir: str | os.PathLike[str], options: Options) -> int:
 
 def _check(options: Options) -> None:
     if not options.output:
-        raise UsageError("--mode=texture needs --output=FOLDER_OR_PICTURE")
+        raise UsageError("--output is missing: name a folder, or a picture for a single one")
     if bool(options.texture) == (options.method == PLAIN):
         raise UsageError(
             f"--method={options.method} with --texture={options.texture!r}: give textures by "
