@@ -91,7 +91,8 @@ SYSTEMS = re.findall(
 )
 
 
-SLOW = {"photo2cartoon": pytest.mark.slow}  # takes long to trace
+# these take long to trace
+SLOW = dict.fromkeys(("photo2cartoon", "landmarks_human", "landmarks_garment"), pytest.mark.slow)
 
 
 @pytest.mark.parametrize(
