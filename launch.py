@@ -22,11 +22,14 @@ config_flags.DEFINE_config_file(
 flags.DEFINE_enum(
     "mode",
     "train",
-    ["train", "infer", "evaluate", "check", "warp", "masks", "import", "texture"],
+    [
+        *("train", "infer", "evaluate", "compare", "check", "warp", "masks", "import"),
+        "texture",
+    ],
     "What to do.",
 )
 flags.DEFINE_string("workdir", "", "The run's folder; by default runs/<config name>-<variant>.")
-flags.DEFINE_string("checkpoint", "latest", "For infer, evaluate, warp: latest, or a step.")
+flags.DEFINE_string("checkpoint", "latest", "For infer, evaluate, warp: latest, best, a step.")
 flags.DEFINE_string(
     "input", "", "For infer: a picture, a video, a folder, camera[:N]; import: weights."
 )
@@ -54,6 +57,13 @@ flags.DEFINE_string("fill", "tile", "For texture: tile, stretch or landmark.")
 flags.DEFINE_integer("tile", 0, "For texture: pixels across a tile; 0: a quarter of the height.")
 flags.DEFINE_string("offset", "0,0", "For texture: X,Y in pixels where a tile begins.")
 flags.DEFINE_string("segmenter", "", "For masks: a .tflite or .whl of persons, a .pth of faces.")
+flags.DEFINE_string("metrics", "", "For evaluate, compare: distances of sets, such as fid,kid.")
+flags.DEFINE_string("inception", "", "For evaluate, compare: the file of FID's Inception.")
+flags.DEFINE_integer(
+    "gallery", 120, "For evaluate, compare: items of each kind in the report.", lower_bound=1
+)
+flags.DEFINE_string("fake", "", "For evaluate, compare: a folder of pictures that were made.")
+flags.DEFINE_string("real", "", "For evaluate, compare: a folder of real pictures, or of truths.")
 flags.DEFINE_bool("overwrite", False, "For infer, warp, masks: replace files that exist.")
 flags.DEFINE_bool("dry_run", False, "Say what the run will need, and stop.")
 flags.DEFINE_integer("profile", 0, "Trace a few steps after this one.", lower_bound=0)
@@ -94,7 +104,7 @@ def main(_: list[str]) -> int:
 
 
 def _modes():
-    from tryon_jax import adopt, check, evaluate, masking, prewarp, retexture, setup, stages
+    from tryon_jax import adopt, check, masking, prewarp, retexture, setup, stages
 
     if FLAGS.require:
         setup.require(FLAGS.require)
@@ -114,7 +124,8 @@ def _modes():
         "masks": lambda: masking.make_masks(
             _config(), segmenter=FLAGS.segmenter, overwrite=FLAGS.overwrite
         ),
-        "evaluate": lambda: evaluate.evaluate(FLAGS.workdir, checkpoint=FLAGS.checkpoint),
+        "evaluate": _evaluate,
+        "compare": _compare,
         "infer": _infer,
         "texture": lambda: retexture.retexture(FLAGS.workdir, _options(retexture.Options)),
         "warp": lambda: prewarp.prewarp(
@@ -124,6 +135,33 @@ def _modes():
             overwrite=FLAGS.overwrite,
         ),
     }
+
+
+def _evaluate():
+    """A run, or a folder of pictures against another."""
+    from tryon_jax import compare, evaluate
+
+    if FLAGS.fake or FLAGS.real:
+        return compare.folders_against(_folders(), _scoring())
+    return evaluate.evaluate(FLAGS.workdir, _scoring())
+
+
+def _compare():
+    from tryon_jax import compare
+
+    return compare.compare(FLAGS.workdir, _folders(), _scoring())
+
+
+def _scoring():
+    from tryon_jax import examine
+
+    return examine.Options(**{name: getattr(FLAGS, name) for name in examine.Options._fields})
+
+
+def _folders():
+    from tryon_jax import compare
+
+    return compare.Folders(FLAGS.fake, FLAGS.real, FLAGS.output)
 
 
 def _infer():

@@ -24,6 +24,8 @@ from ml_collections import ConfigDict, config_flags
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+from tryon_jax.fresh import drawn
+
 WARM_UP = 2  # steps before the clock starts
 
 _CONFIG = config_flags.DEFINE_config_file("config", help_string="The run to measure.")
@@ -75,7 +77,7 @@ def measure(config: ConfigDict, *, steps: int) -> dict[str, Any]:
         return result
     jax.clear_caches()
     warm, compiled = _compile(system.train_step, state, batch)
-    times = _times(compiled, jax.jit(system.init)(key, batch), batch, steps=steps)
+    times = _times(compiled, drawn(system.init, key, batch=batch), batch, steps=steps)
     median = statistics.median(times)
     return result | {
         "compile_s_warm": round(warm, 2),

@@ -76,8 +76,13 @@ def get_config() -> ConfigDict:
     config.report.scalars = 100  # steps between two rows of numbers (means since the last row)
     config.report.pictures = 1000  # steps between two picture grids; also shown at 0, 10 and 100
     config.report.count = 5  # training items and test items in a grid
-    # steps between two scores (FID) of the run itself: not there yet, anything but 0 is refused
+    # steps between two scores of held-out items, by current and by averaged weights; 0: none
     config.report.metrics = 0
+    config.report.metric_items = 64  # held-out items of each kind that are scored, the first ones
+    # distances of sets, with commas, such as fid,kid; none; "": fd_vgg16,kd_vgg16, with inception
+    # fid,kid and U-GAT-IT's: tryon_jax/metrics/judges.py
+    config.report.metric_names = ""
+    config.report.inception = ""  # the file of FID's Inception, see docs/evaluation.md
 
     config.checkpoint = ConfigDict()
     config.checkpoint.steps = 5000  # steps between two saves
@@ -85,6 +90,8 @@ def get_config() -> ConfigDict:
     config.checkpoint.latest = 2  # newest checkpoints kept
     # checkpoints at multiples of this many steps are kept for good
     config.checkpoint.every = 100_000
+    # KIND_SCORE, such as ab_kd_vgg16 or other_try_on_lpips: the best checkpoint by it is kept, too
+    config.checkpoint.best = ""
 
     # networks that nobody trains: frozen.<network> is a file, the folder of a run that trained it,
     # stage:NAME (an earlier stage of this run), or "" where a package brings the weights
@@ -146,30 +153,6 @@ def triplet_data() -> ConfigDict:
     return data
 
 
-def landmark_data() -> ConfigDict:
-    """The fields `config.data` of DesignGAN: persons in a garment of one of two categories."""
-    data = ConfigDict()
-    data.pipeline = "landmarks"  # module in data_pipelines; pictures are image_size high
-    data.aspect = 0.5  # width over height of the pictures
-    data.source = "auto"  # auto (folder if root is set, else dolls) | folder | dolls
-    data.root = ""  # folder in the layout of data_pipelines/landmark_layout.py
-    # DeepFashion2's numbers: 1 short and 2 long sleeve top, 7 shorts, 8 trousers, 9 skirt, ...
-    data.category_a = 8
-    data.category_b = 7
-    # parts of the body that are bare in the target and covered in the source, of knee, calf,
-    # elbow, forearm: there the result should show skin
-    data.expose_ab = ("calf", "knee")
-    data.expose_ba = ()
-    data.instances = 1  # masks of an item; 1: one mask of all instances together
-    data.enlarge = 30  # resize to image_size + enlarge rows (columns alike) before the random crop
-    data.flip = True  # mirror left-right with probability 1/2, each domain by itself
-    data.interpolation = "bicubic"  # | bilinear; PIL's antialiased filters, of pictures
-    data.held_out = "test"  # | val: the split that is shown and scored
-    data.cache = "none"  # | memory: keep resized items, 4 bytes a pixel
-    data.dolls = 400  # built-in paper dolls per training domain
-    return data
-
-
 def keypoint_data() -> ConfigDict:
     """The fields `config.data` of landmark networks: boxes of persons or garments in pictures."""
     data = ConfigDict()
@@ -195,6 +178,30 @@ def keypoint_data() -> ConfigDict:
     # rare categories come more often: by the root of how much rarer they are than the commonest
     data.balanced = False
     data.dolls = 400  # built-in paper dolls to train on
+    return data
+
+
+def landmark_data() -> ConfigDict:
+    """The fields `config.data` of DesignGAN: persons in a garment of one of two categories."""
+    data = ConfigDict()
+    data.pipeline = "landmarks"  # module in data_pipelines; pictures are image_size high
+    data.aspect = 0.5  # width over height of the pictures
+    data.source = "auto"  # auto (folder if root is set, else dolls) | folder | dolls
+    data.root = ""  # folder in the layout of data_pipelines/landmark_layout.py
+    # DeepFashion2's numbers: 1 short and 2 long sleeve top, 7 shorts, 8 trousers, 9 skirt, ...
+    data.category_a = 8
+    data.category_b = 7
+    # parts of the body that are bare in the target and covered in the source, of knee, calf,
+    # elbow, forearm: there the result should show skin
+    data.expose_ab = ("calf", "knee")
+    data.expose_ba = ()
+    data.instances = 1  # masks of an item; 1: one mask of all instances together
+    data.enlarge = 30  # resize to image_size + enlarge rows (columns alike) before the random crop
+    data.flip = True  # mirror left-right with probability 1/2, each domain by itself
+    data.interpolation = "bicubic"  # | bilinear; PIL's antialiased filters, of pictures
+    data.held_out = "test"  # | val: the split that is shown and scored
+    data.cache = "none"  # | memory: keep resized items, 4 bytes a pixel
+    data.dolls = 400  # built-in paper dolls per training domain
     return data
 
 

@@ -48,6 +48,7 @@ class Pipeline(pipeline.Pipeline):
             headline=landmark_fields.headline(config, counts),
             report=report,
         )
+        self.kinds = PAIRS if pairs else ()
         self._source, self._flip = source, config.data.flip
         self._size = landmark_fields.size(config)
         self._enlarged = landmark_fields.enlarged(config)

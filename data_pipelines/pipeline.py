@@ -7,13 +7,15 @@ written, and the pictures that are shown and scored.
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from data_pipelines import stream
+from data_pipelines.leaks import Opened
 from data_pipelines.prepare import DataError
+from data_pipelines.viton_items import HeldOut
 
 SPLITS = ("train", "test")
 
@@ -58,6 +60,27 @@ class Pipeline(abc.ABC):
         self._shapes, self._batch_size, self._seed = dict(shapes), batch_size, seed
         self._headline = headline
         self._skipped: dict[str, str] = {}
+        self.kinds: tuple[str, ...] = ()  # of held-out items that there are
+
+    def names(self, kind: str) -> list[str]:
+        """Names of all held-out items of a kind."""
+        raise DataError(f"{self._headline}: these data have no held-out items {kind!r}")
+
+    def held_out(self, kind: str, *, batch_size: int) -> Iterator[HeldOut]:
+        """All held-out items of a kind in order, for scores."""
+        raise DataError(f"{self._headline}: these data have no held-out items {kind!r}")
+
+    def real(self, kind: str, *, batch_size: int) -> Iterator[np.ndarray]:
+        """Pictures [n, H, W, 3] in [-1, 1] that what is made of a kind should look like."""
+        raise DataError(f"{self._headline}: these data have no held-out items {kind!r}")
+
+    def real_origin(self, kind: str) -> str:
+        """Which pictures `real` gives, for people."""
+        return f"the real pictures of {kind}"
+
+    def files(self, split: str) -> Sequence[Opened]:
+        """The pictures of a split as files, for `leaks.find`; none where they are drawn."""
+        return ()
 
     @property
     def steps_per_epoch(self) -> int:
@@ -133,6 +156,17 @@ def check_held_out(pairs: str, *, known: Sequence[str], batch_size: int) -> None
         raise ValueError(f"pairs must be one of {tuple(known)}, got {pairs!r}")
     if batch_size < 1:
         raise ValueError(f"batch_size must be 1 or more, got {batch_size}")
+
+
+def persons_once(batches: Iterable[HeldOut]) -> Iterator[np.ndarray]:
+    """The photographs of try-on items, each person once: [n, H, W, 3], n may be small."""
+    seen: set[str] = set()
+    for held in batches:
+        persons = [name.partition("+")[0] for name in held.names]
+        fresh = [i for i, name in enumerate(persons) if name not in {*seen, *persons[:i]}]
+        seen.update(persons)
+        if fresh:
+            yield held.batch["person"][fresh]
 
 
 def refuse(errors: Sequence[str]) -> None:

@@ -149,6 +149,18 @@ def root_error(root: pathlib.Path) -> str:
     )
 
 
+def strangers(found: Mapping[str, sources.Source]) -> list[str]:
+    """A warning if partners, which go by order, have different names."""
+    stems = [
+        [pathlib.PurePosixPath(name).stem for name in found[key].names] if key in found else []
+        for key in ("train_a", "train_b")
+    ]
+    for a, b in zip(*stems, strict=False):
+        if a != b:
+            return [f"data.paired=True pairs by sorted order, and so {a} of A with {b} of B"]
+    return []
+
+
 def _examine(source: sources.Encoded, index: int, *, decode: bool) -> Picture:
     name, length = source.names[index], 0
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, BinaryIO, Protocol
 
 import numpy as np
@@ -104,6 +104,11 @@ class Dolls:
         self._drawn: dict[int, np.ndarray] = {}
         self.names = [f"doll {first + index} ({style})" for index in range(count)]
 
+    def restyled(self, style: str) -> Dolls:
+        """The same dolls in another style: the truth of a translation."""
+        kind = {"first": self.first, "size": self.size, "view": self._view}
+        return Dolls(len(self.names), style=style, **kind)
+
     def load(self, index: int) -> np.ndarray:
         """Item as uint8 [size, size, 3]."""
         from data_pipelines import dolls
@@ -113,6 +118,11 @@ class Dolls:
             # one world for all runs: the seed of a run changes the order, not the dolls
             self._drawn[index] = draw(self.first + index, seed=0, style=self._style, size=self.size)
         return self._drawn[index]
+
+
+def encoded(found: Iterable[Source]) -> list[Encoded]:
+    """Those sources whose pictures are files."""
+    return [source for source in found if isinstance(source, Files | Tfds)]
 
 
 def tfds_builder(name: str, *, data_dir: str) -> Any:

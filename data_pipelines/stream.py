@@ -15,6 +15,7 @@ from __future__ import annotations
 import functools
 import math
 import os
+import queue
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +26,7 @@ import numpy as np
 
 from data_pipelines.prepare import DataError, workers
 
-PREFETCH = 2  # finished batches that wait for the training loop
+PREFETCH = 2  # finished batches that wait for the training loop: one at the door, others in tf.data
 _LAST = 2**62  # local items in an endless stream
 _ALIGNED = 64  # bytes; JAX on a CPU takes over arrays that begin at a multiple without a copy
 _PLACES = 1024  # of an epoch that are shuffled at once: one call costs 0.5 ms, however many
@@ -167,28 +168,66 @@ class Batches(Iterator[dict[str, np.ndarray]]):
             batch_size=batch_size,
             offset=process_index * share,
         )
-        state = {"iterator": dataset.as_numpy_iterator()}
-        self._state = state
+        self._courier = _Courier(dataset)
         # also runs when the interpreter ends, before its threads lose the ground
-        self.close = weakref.finalize(self, state.clear)
+        self.close = weakref.finalize(self, self._courier.stop)
 
     def __next__(self) -> dict[str, np.ndarray]:
         """The next batch, float32 [share, ...] for each key, read-only; ends only after `close`.
 
         The arrays share one piece of memory: what keeps one keeps all of the batch.
         """
-        if not self._state:
+        if self._courier.stopped:
             raise StopIteration
         if self._failure:
             raise self._failure
-        try:
-            items = next(self._state["iterator"])
-        except Exception as error:
+        brought = self._courier.next()
+        if isinstance(brought, Exception):
             # of items under way a later one may have failed first
             failures = self._desk.failures
-            self._failure = failures[min(failures)] if failures else error
+            self._failure = failures[min(failures)] if failures else brought
             raise self._failure from None
-        return self._desk.take(int(items[0]))
+        return self._desk.take(brought)
+
+
+class _Courier:
+    """A thread that asks tf.data for the next finished batch before anybody needs it.
+
+    tf.data's own iterator gives the interpreter away for 1 ms, even if the batch waits.
+    """
+
+    def __init__(self, dataset):
+        self._iterator = dataset.as_numpy_iterator()
+        self._brought: queue.SimpleQueue[int | Exception] = queue.SimpleQueue()
+        self._room = threading.Semaphore(1)  # batches that it may still bring
+        self._thread = threading.Thread(target=self._carry, name="batches", daemon=True)
+        self.stopped = False
+        self._thread.start()
+
+    def next(self) -> int | Exception:
+        """Number of the first item of the next batch, or what went wrong; waits for it."""
+        brought = self._brought.get()
+        self._room.release()
+        return brought
+
+    def stop(self) -> None:
+        """Ends the thread and tf.data's."""
+        self.stopped = True
+        self._room.release()
+        if threading.current_thread() is not self._thread:  # the collector runs where it likes
+            self._thread.join(timeout=5)  # even on a thread that the courier waits for
+        del self._iterator
+
+    def _carry(self) -> None:
+        while True:
+            self._room.acquire()
+            if self.stopped:
+                return
+            try:
+                self._brought.put(int(next(self._iterator)[0]))
+            except Exception as error:
+                self._brought.put(error)
+                return
 
 
 class _Desk:
@@ -241,7 +280,7 @@ def _dataset(make, *, first, share, batch_size, offset):
     options.threading.private_threadpool_size = workers()
     dataset = tf.data.Dataset.range(first, _LAST)
     dataset = dataset.map(made, num_parallel_calls=workers(), deterministic=True)
-    return dataset.batch(share, drop_remainder=True).prefetch(PREFETCH).with_options(options)
+    return dataset.batch(share, drop_remainder=True).prefetch(PREFETCH - 1).with_options(options)
 
 
 def _empty(shapes: Mapping[str, tuple[int, ...]], *, count: int) -> dict[str, np.ndarray]:

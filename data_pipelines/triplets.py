@@ -11,7 +11,7 @@ Source: Jetchev and Bergmann 2017; its Keras version, whose crop leaves the last
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -21,6 +21,7 @@ from data_pipelines import (
     ops,
     pipeline,
     prepare,
+    sources,
     stream,
     triplet_check,
     triplet_fields,
@@ -61,6 +62,7 @@ class Pipeline(pipeline.Pipeline):
             ),
             report=report,
         )
+        self.kinds = tuple(pairs for pairs in PAIRS if self.counts[f"test_{pairs}"])
         self._size = dict(zip(("height", "width"), viton_fields.size(config), strict=True))
         self._enlarged = dict(zip(self._size, triplet_fields.enlarged(config), strict=True))
         self._keeps = viton_fields.keeps(config)
@@ -124,6 +126,24 @@ class Pipeline(pipeline.Pipeline):
             self._held_out(triplets[first : first + batch_size])
             for first in range(0, len(triplets), batch_size)
         )
+
+    def real(self, kind: str, *, batch_size: int) -> Iterator[np.ndarray]:
+        """Photographs of the persons of a kind, each once: [n, H, W, 3] in [-1, 1]."""
+        return pipeline.persons_once(self.held_out(kind, batch_size=batch_size))
+
+    def real_origin(self, kind: str) -> str:
+        """Which pictures those are, for people."""
+        return f"the photographs of the persons in {kind!r}"
+
+    def files(self, split: str) -> Sequence[sources.Files]:
+        """The photographs of the persons of a split; none of dolls."""
+        if not isinstance(self._source, Folder):
+            return []
+        tests = [t for pairs in PAIRS for t in self._source.tests[pairs]]
+        persons = dict.fromkeys(
+            t.person for t in (tests if split == "test" else self._source.train)
+        )
+        return [sources.Files(self._source.root, list(persons))]
 
     def names(self, pairs: str) -> list[str]:
         """PERSON+OTHER of all test triplets of a kind: "same" or "other"."""

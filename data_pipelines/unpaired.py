@@ -19,17 +19,17 @@ its mirroring. Fixed pictures, for grids, are resized to S x S and nothing else.
 
 from __future__ import annotations
 
-import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from ml_collections import ConfigDict
 
-from data_pipelines import fields, masks, ops, pipeline, prepare, sources, stream
+from data_pipelines import fields, masks, ops, pipeline, prepare, sources, stream, unpaired_tests
 from data_pipelines.blur_edges import blur_edges
 from data_pipelines.unpaired_examples import Item, Maker, maker
+from data_pipelines.viton_items import HeldOut
 
 KEYS = ("real_a", "real_b")
 SPLITS = pipeline.SPLITS
@@ -79,6 +79,8 @@ class Pipeline(pipeline.Pipeline):
         )
         self._found, self._maker, self._recipe = found, maker, maker.recipe
         self._paired, self._layers, self._blur = paired, layers, blur
+        self._tests = unpaired_tests.Tests(found, recipe=maker.recipe, paired=paired)
+        self.kinds = self._tests.kinds
 
     @property
     def warnings(self) -> list[str]:
@@ -108,6 +110,28 @@ class Pipeline(pipeline.Pipeline):
         columns = [column for pictures in shown for column in zip(*pictures, strict=True)]
         length = min(map(len, columns))
         return {key: np.stack(column[:length]) for key, column in zip(KEYS, columns, strict=True)}
+
+    def names(self, kind: str) -> list[str]:
+        """Names of all test pictures that a direction, ab or ba, translates."""
+        return self._tests.names(kind)
+
+    def held_out(self, kind: str, *, batch_size: int) -> Iterator[HeldOut]:
+        """All test pictures that a direction translates: see `unpaired_tests`."""
+        unpaired_tests.check(self._tests, kind, batch_size=batch_size)
+        return self._tests.held_out(kind, batch_size=batch_size)
+
+    def real(self, kind: str, *, batch_size: int) -> Iterator[np.ndarray]:
+        """Real pictures of the domain into which a direction translates."""
+        unpaired_tests.check(self._tests, kind, batch_size=batch_size)
+        return self._tests.real(kind, batch_size=batch_size)
+
+    def real_origin(self, kind: str) -> str:
+        """Which pictures those are, for people."""
+        return self._tests.real_origin(kind)
+
+    def files(self, split: str) -> Sequence[sources.Encoded]:
+        """The pictures of both domains as files."""
+        return sources.encoded(x for key, x in self._found.items() if key.startswith(split))
 
     @property
     def _lanes(self) -> list[str]:
@@ -175,7 +199,10 @@ class Pipeline(pipeline.Pipeline):
                 break
             try:
                 items.append(
-                    [_resized(source.load(index), recipe=self._recipe) for source in found]
+                    [
+                        unpaired_tests.plain(source.load(index), recipe=self._recipe)
+                        for source in found
+                    ]
                 )
             except (OSError, ValueError) as error:
                 self._skipped[found[0].names[index]] = str(error)
@@ -214,7 +241,7 @@ def load(config: ConfigDict) -> Pipeline:
         errors += report.errors if report else []
         if config.data.paired:
             errors += _unequal(found)
-            report = report and report._replace(warnings=report.warnings + _strangers(found))
+            report = report and report._replace(warnings=report.warnings + prepare.strangers(found))
     except ValueError as error:
         errors.append(str(error))
     pipeline.refuse(errors)
@@ -267,19 +294,11 @@ def browse(config: ConfigDict) -> dict[str, Tests]:
 
 def _test_picture(source: sources.Source, index: int, *, recipe: ops.Recipe) -> np.ndarray:
     try:
-        return _resized(source.load(index), recipe=recipe)
+        return unpaired_tests.plain(source.load(index), recipe=recipe)
     except (OSError, ValueError) as error:
         raise prepare.DataError(
             f"{source.names[index]} cannot be read ({error}): repair or remove it"
         ) from error
-
-
-def _resized(image: np.ndarray, *, recipe: ops.Recipe) -> np.ndarray:
-    """uint8 [h, w, 3] -> float32 [S, S, 3] in [-1, 1]."""
-    size = recipe.image_size
-    return ops.normalise(
-        ops.resize(image, width=size, height=size, interpolation=recipe.interpolation)
-    )
 
 
 def _headline(config: ConfigDict, counts: dict[str, int]) -> str:
@@ -371,15 +390,3 @@ def _unequal(found: dict[str, sources.Source]) -> list[str]:
         for a, b in (("train_a", "train_b"), ("test_a", "test_b"))
         if counts[a] != counts[b]
     ]
-
-
-def _strangers(found: dict[str, sources.Source]) -> list[str]:
-    """A warning if partners, which go by order, have different names."""
-    stems = [
-        [pathlib.PurePosixPath(name).stem for name in found[key].names] if key in found else []
-        for key in ("train_a", "train_b")
-    ]
-    for a, b in zip(*stems, strict=False):
-        if a != b:
-            return [f"data.paired=True pairs by sorted order, and so {a} of A with {b} of B"]
-    return []

@@ -7,7 +7,7 @@ the cloth that the person wears; test pairs are "same" (the same) or "other" (a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -17,6 +17,7 @@ from data_pipelines import (
     ops,
     pipeline,
     prepare,
+    sources,
     stream,
     viton_check,
     viton_fields,
@@ -60,6 +61,7 @@ class Pipeline(pipeline.Pipeline):
             headline=viton_fields.headline(config, counts),
             report=report,
         )
+        self.kinds = tuple(pairs for pairs in PAIRS if self.counts[f"test_{pairs}"])
         self._representation, self._flip = config.data.representation, config.data.flip
         self._kept: dict[int, viton_items.Item] | None = {} if viton_fields.keeps(config) else None
 
@@ -121,6 +123,18 @@ class Pipeline(pipeline.Pipeline):
             self._held_out(pairs, range(first, min(first + batch_size, len(names))))
             for first in range(0, len(names), batch_size)
         )
+
+    def real(self, kind: str, *, batch_size: int) -> Iterator[np.ndarray]:
+        """Photographs of the persons of a kind, each once: [n, H, W, 3] in [-1, 1]."""
+        return pipeline.persons_once(self.held_out(kind, batch_size=batch_size))
+
+    def real_origin(self, kind: str) -> str:
+        """Which pictures those are, for people."""
+        return f"the photographs of the persons in {kind!r}"
+
+    def files(self, split: str) -> Sequence[sources.Files]:
+        """The photographs of the persons in the lists of a split; none of dolls."""
+        return [self._source.photographs(split)] if isinstance(self._source, Folder) else []
 
     def names(self, pairs: str) -> list[str]:
         """PERSON+CLOTH of all pairs of a kind: "same", "other" or "train"."""

@@ -11,7 +11,7 @@ import pathlib
 from ml_collections import ConfigDict
 
 from data_pipelines.prepare import listed
-from data_pipelines.sources import SUFFIXES
+from data_pipelines.sources import SUFFIXES, Files
 from data_pipelines.viton_files import Layout, Pair, find, own_cloth, read_pairs
 from data_pipelines.viton_items import THRESHOLD, Item, Truth, own_truth
 
@@ -66,6 +66,14 @@ class Folder:
             return item
         picture, mask = layout.truth(pair)
         return item._replace(truth=Truth(picture, mask >= THRESHOLD))
+
+    def photographs(self, split: str) -> Files:
+        """The persons in the lists of a split, each once, as files below the root."""
+        lists = (self.lists[key] for key, own in SPLIT_OF.items() if own == split)
+        pairs = [pair for pairs in lists for pair in pairs]
+        folder = self.layouts[split].folder.relative_to(self.root).as_posix()
+        names = dict.fromkeys(f"{folder}/image/{pair.person}" for pair in pairs)
+        return Files(self.root, list(names))
 
     def persons(self) -> list[str]:
         """The pictures in the test split's image/, sorted."""

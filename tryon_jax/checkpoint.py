@@ -1,4 +1,4 @@
-"""Saving and restoring the state: asynchronous, atomic, newest k and every n-th kept.
+"""Saving and restoring the state: asynchronous, atomic; newest k, every n-th, the best kept.
 
 The only room that knows Orbax. A checkpoint holds the whole state, frozen networks too (the files
 they came from may be gone when a run resumes), and a small JSON of what the loop remembers.
@@ -46,8 +46,13 @@ class Checkpointer:
         asynchronous: bool = True,
     ) -> None:
         self.folder = _folder(workdir)
+        self._chosen = _Chosen()
         policy = checkpoint_managers.AnyPreservationPolicy(
-            [checkpoint_managers.LatestN(latest), checkpoint_managers.EveryNSteps(every)]
+            [
+                checkpoint_managers.LatestN(latest),
+                checkpoint_managers.EveryNSteps(every),
+                self._chosen,
+            ]
         )
         options = ocp.CheckpointManagerOptions(
             preservation_policy=policy, enable_async_checkpointing=asynchronous
@@ -66,6 +71,10 @@ class Checkpointer:
     def __exit__(self, *_: object) -> None:
         self.wait()
         self._manager.close()
+
+    def keep(self, step: int | None) -> None:
+        """Keeps the checkpoint of a step, also of one yet to come, until another is named."""
+        self._chosen.step = step
 
     def steps(self) -> list[int]:
         """Steps that can be restored, oldest first."""
@@ -111,6 +120,16 @@ class Checkpointer:
         # a CPU shares the memory that was read, and what is shared cannot be donated: copy it
         owned = jax.tree.map(jnp.copy, found["state"])
         return _fill(template, owned), dict(found["memory"])
+
+
+class _Chosen(checkpoint_managers.PreservationPolicy):
+    """Keeps one checkpoint, such as the best one."""
+
+    step: int | None = None
+
+    def should_preserve(self, checkpoints: Any, *, context: Any) -> list[bool]:
+        """Whether each of the checkpoints is the chosen one."""
+        return [info.step == self.step for info in checkpoints]
 
 
 def can_copy(template: State) -> bool:

@@ -12,6 +12,7 @@ from jax.stages import Compiled
 from ml_collections import ConfigDict
 
 from tryon_jax import sharding
+from tryon_jax.fresh import traced_init
 from tryon_jax.system import State, System
 
 
@@ -45,10 +46,10 @@ def set_up(config: ConfigDict) -> Setup:
     _check_fields(config, mesh)
     system = make_system(config)
     batch = batch_template(config, mesh=mesh)
-    state = jax.eval_shape(system.init, jax.random.key(0), batch)
-    jax.eval_shape(system.train_step, state, batch)
-    _check_frozen(config, state)
+    state = traced_init(system.init, batch).out_info
     template = sharding.whole_template(state, mesh=mesh)
+    _traced_step(system, template, batch=batch, mesh=mesh)
+    _check_frozen(config, state)
     return Setup(config, system, pipeline(config), mesh, template, batch)
 
 
@@ -106,9 +107,17 @@ def batch_template(config: ConfigDict, *, mesh: Mesh) -> dict[str, jax.ShapeDtyp
 
 def compile_step(setup: Setup) -> Compiled:
     """The training step, which donates its state."""
-    whole = sharding.replicated(setup.mesh)
-    step = jax.jit(setup.system.train_step, donate_argnums=0, out_shardings=(whole, whole))
-    return step.lower(setup.template, setup.batch).compile()
+    traced = _traced_step(setup.system, setup.template, batch=setup.batch, mesh=setup.mesh)
+    return traced.lower().compile()
+
+
+def _traced_step(
+    system: System, template: State, *, batch: dict[str, jax.ShapeDtypeStruct], mesh: Mesh
+) -> jax.stages.Traced:
+    """The trace of a step; JAX keeps it for the second call."""
+    whole = sharding.replicated(mesh)
+    step = jax.jit(system.train_step, donate_argnums=0, out_shardings=(whole, whole))
+    return step.trace(template, batch)
 
 
 def _check_fields(config: ConfigDict, mesh: Mesh) -> None:
@@ -123,10 +132,10 @@ def _check_fields(config: ConfigDict, mesh: Mesh) -> None:
         group, name = field.split(".")
         if config[group][name] < 1:
             raise ValueError(f"{field} must be 1 or more, got {config[group][name]}")
-    if config.report.metrics:
+    if config.report.metrics < 0 or config.report.metric_items < 2:
         raise ValueError(
-            f"report.metrics={config.report.metrics}: a run cannot score itself (FID) yet; leave "
-            "it 0, and look at the grids"
+            "report.metrics must be 0 (no scores) or steps, report.metric_items 2 or more; got "
+            f"{config.report.metrics} and {config.report.metric_items}"
         )
     if not 0 <= config.ema.decay < 1:
         raise ValueError(f"ema.decay must be in [0, 1), got {config.ema.decay}")

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import optax
 
 from tryon_jax import losses
+from tryon_jax.exams import Exam
 from tryon_jax.landmark_tables import Layout
 from tryon_jax.optim import Optimizer
 
@@ -89,6 +90,7 @@ class System(NamedTuple):
     finding: Finding | None = None  # of systems that find landmarks
     # of systems whose garments take textures, see systems/designgan_texture.py
     retexture: Callable[..., dict[str, jax.Array]] | None = None
+    exams: Mapping[str, Exam] = {}  # by kind of held-out items
 
 
 class Game(Protocol):
@@ -97,7 +99,7 @@ class Game(Protocol):
     Losses return unweighted terms by name, or dicts of parts. They may see the generators through
     `made` or directly: gradients of both reach the player.
 
-    Attributes `scores` and `dressing`, where there are any, are as in `System`. A method
+    Attributes `scores`, `exams` and `dressing`, where there are any, are as in `System`. A method
     `find(batch)` with an attribute `layout`, where there is one, gives landmarks, see `Finding`. A
     method `measures(batch, made)`, where there is one, gives float32 scalars by name that nobody
     lowers: numbers for the curves, computed from its arguments alone.
@@ -184,6 +186,7 @@ def adversarial(
         dressing=getattr(module, "dressing", None),
         originals=originals,
         finding=Finding(module.layout, partial(at_rest, "find")) if finds else None,
+        exams=getattr(module, "exams", {}),
     )
 
 

@@ -26,6 +26,7 @@ from tryon_jax.reporting import Reporter, markdown_table
 from tryon_jax.setup import Setup, UsageError, compile_step, set_up
 from tryon_jax.stopping import Stop, agreed
 from tryon_jax.system import State
+from tryon_jax.watch import Watch, check
 from tryon_jax.weights import fresh_state, frozen
 
 DONE, PREEMPTED = 0, 75  # exit codes
@@ -75,7 +76,9 @@ def train(
 
 def _set_up(config: ConfigDict) -> Setup:
     try:
-        return set_up(config)
+        setup = set_up(config)
+        check(config, system=setup.system, kinds=setup.pipeline.kinds)
+        return setup
     except DataError:
         raise
     except (ValueError, KeyError) as error:
@@ -108,6 +111,8 @@ def _run(setup: Setup, workdir: Path, progress: Progress, *, smaller: str, profi
         if first:
             record.write(workdir, config)
         reporter = stack.enter_context(Reporter(workdir, active=first, start_step=start))
+        watch = Watch(setup, reporter, workdir=workdir)
+        checkpoints.keep(watch.best and watch.best.step)
         reporter.text("config", markdown_table(record.flatten(config)))
         reporter.text("parameters", describe.parameters(setup.template))
         journal = Journal(setup, reporter, values=values, start=start)
@@ -116,7 +121,7 @@ def _run(setup: Setup, workdir: Path, progress: Progress, *, smaller: str, profi
                 journal.show(state)
         step = _compiled(setup, progress, left=config.steps - start, smaller=smaller)
         progress.begin(start)
-        saving = _Saving(checkpoints, config)
+        saving = _Saving(checkpoints, config, watch)
         tracing = _Tracing(workdir / "tensorboard", profile)
         return _loop(
             setup, step, state, batches, journal, progress, saving, tracing, stop, start=start
@@ -152,7 +157,7 @@ def _loop(
         journal.show_if_due(state)
         progress.update(done, journal.totals, **journal.pace.read())
         told = saving.may_agree(done) and agreed(stop.told)
-        if told or saving.due(done):
+        if saving.improved(state, done) or told or saving.due(done):
             saving.save(state, journal)
         tracing.after(done)
         if told and done < total:
@@ -191,11 +196,18 @@ def _compiled(setup: Setup, progress: Progress, *, left: int, smaller: str) -> C
 
 
 class _Saving:
-    """Saves by steps and by minutes, and at the end."""
+    """Saves by steps and by minutes, at the end, and what scores best."""
 
-    def __init__(self, checkpoints: Checkpointer, config: ConfigDict) -> None:
-        self._checkpoints, self._config = checkpoints, config
+    def __init__(self, checkpoints: Checkpointer, config: ConfigDict, watch: Watch) -> None:
+        self._checkpoints, self._config, self._watch = checkpoints, config, watch
         self._last = time.monotonic()
+
+    def improved(self, state: State, done: int) -> bool:
+        """Scores if it is time; what scores better than ever will be kept."""
+        better = self._watch.improved(state, done=done)
+        if better:
+            self._checkpoints.keep(done)
+        return better
 
     def may_agree(self, done: int) -> bool:
         """Processes ask one another about signals and clocks; several do so at rows only."""

@@ -6,6 +6,8 @@ them, from an earlier stage of the same run (`stage:NAME`), or from a file that 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +19,7 @@ from ml_collections import ConfigDict
 
 from tryon_jax import record, sharding
 from tryon_jax.checkpoint import restore_sampled, saved_steps
+from tryon_jax.fresh import drawn
 from tryon_jax.port.originals import Original
 from tryon_jax.port.weight_file import fingerprint
 from tryon_jax.setup import Setup, UsageError, batch_template, make_system
@@ -113,8 +116,7 @@ def fresh_state(setup: Setup, *, given: Mapping[str, Frozen] = {}) -> State:
       setup: of the run.
       given: what `frozen` gives; other frozen networks stay as drawn.
     """
-    batch = {key: np.zeros(x.shape, x.dtype) for key, x in setup.batch.items()}
-    state = jax.jit(setup.system.init)(jax.random.key(setup.config.seed), batch)
+    state = drawn(setup.system.init, jax.random.key(setup.config.seed), batch=setup.batch)
     for network, weights in given.items():
         state = _with_network(state, network, weights.variables)
     return sharding.place_whole(state, mesh=setup.mesh)
@@ -125,7 +127,7 @@ def trained(workdir: str | os.PathLike[str], *, checkpoint: str = "latest") -> T
 
     Args:
       workdir: of a run that has saved at least once.
-      checkpoint: "latest", or a step.
+      checkpoint: "latest", "best" by `checkpoint.best`, or a step.
 
     Raises:
       setup.UsageError: if there is no such checkpoint.
@@ -135,6 +137,8 @@ def trained(workdir: str | os.PathLike[str], *, checkpoint: str = "latest") -> T
     system = make_system(config)
     folder, steps = saved_steps(workdir)
     wanted = str(steps[-1]) if steps and checkpoint == "latest" else checkpoint
+    if checkpoint == "best":
+        wanted = _best_step(workdir)
     if wanted not in map(str, steps):
         raise UsageError(
             f"--checkpoint={checkpoint}: {folder} holds "
@@ -146,6 +150,20 @@ def trained(workdir: str | os.PathLike[str], *, checkpoint: str = "latest") -> T
     template = sharding.whole_template(shapes._replace(frozen=used), mesh=mesh)
     state = restore_sampled(folder / wanted, template)
     return Trained(config, system, state, f"step {wanted} of {workdir}")
+
+
+def digest(system: System, state: State) -> str:
+    """16 hexadecimal digits that name the networks that `sample` runs, averaged where they are.
+
+    The SHA-256 of their arrays in the order of their names.
+    """
+    networks = {**state.frozen, **state.params, **state.ema}
+    used = {name: networks[name] for name in system.sampled if name in networks}
+    found = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_leaves_with_path(used):
+        found.update(jax.tree_util.keystr(path).encode())
+        found.update(np.ascontiguousarray(leaf).tobytes())
+    return found.hexdigest()[:16]
 
 
 def last_stage(workdir: str | os.PathLike[str]) -> tuple[Path, ConfigDict]:
@@ -167,6 +185,19 @@ def last_stage(workdir: str | os.PathLike[str]) -> tuple[Path, ConfigDict]:
             f"again, or name a stage's folder, such as --workdir={Path(workdir) / config.order[0]}"
         )
     return last_stage(last)
+
+
+def _best_step(workdir: Path) -> str:
+    """The step that `best.json` names."""
+    try:
+        found = json.loads((workdir / "best.json").read_text())
+        print(f"best: {found['name']} {found['value']:.6g} at step {found['step']}")
+        return str(found["step"])
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(
+            f"--checkpoint=best: {workdir} has no best checkpoint; train with "
+            "--config.report.metrics=STEPS --config.checkpoint.best=KIND_SCORE, or take latest"
+        ) from error
 
 
 def _read_originals(setup: Setup, source: str) -> dict[str, Original]:

@@ -10,8 +10,8 @@ For try-on, `doll` gives the record itself, `dressed` the same doll in another g
 its picture with parse map, keypoints and silhouette, `flat` a garment alone on white, `worn` the
 true masks and the true warp of a garment on a doll, `landmarks` the points of both, `joints` those
 of the doll alone, `category` DeepFashion2's number of a garment, `subsets` what makes the doll
-hard. For changes of category, `wearer` gives a doll in a garment of a category and `counterpart`
-the same doll in the same cloth of another cut.
+hard. For changes of category, `wearer` gives a doll in a garment of
+a category and `counterpart` the same doll in the same cloth of another cut.
 """
 
 from __future__ import annotations

@@ -15,9 +15,6 @@ import numpy as np
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-# Kinds that later systems will read; this list only shrinks.
-LATER: dict[str, tuple[str, ...]] = {}
-
 
 class Golden(NamedTuple):
     """One file: its JSON description and its arrays (float16 holds exact values: widened)."""
@@ -60,9 +57,8 @@ def read(path: Path) -> Golden:
 
 
 def unknown(family: str, *known: str) -> list[str]:
-    """Files of a family that are neither known to its test nor work to come."""
-    patterns = [*known, *LATER.get(family, ())]
-    expected = set(golden_files(family, *patterns))
+    """Files of a family that no test reads."""
+    expected = set(golden_files(family, *known))
     return [path.name for path in golden_files(family, "*") if path not in expected]
 
 

@@ -105,7 +105,15 @@ def test_options_of_translation_are_none_of_a_try_on(staged, tmp_path):
         ({"model__generator": "unet_128"}, "multiples of 128, got 32 x 32"),
         ({"ema__decay": 1.0}, "ema.decay must be in [0, 1), got 1.0"),
         ({"report__scalars": 0}, "report.scalars must be 1 or more, got 0"),
-        ({"report__metrics": 9}, "report.metrics=9: a run cannot score itself (FID) yet"),
+        ({"report__metrics": -1}, "report.metrics must be 0 (no scores) or steps"),
+        (
+            {"checkpoint__best": "ab_kid"},
+            "checkpoint.best=ab_kid needs scores: set --config",
+        ),
+        (
+            {"checkpoint__best": "ab_kid", "report__metrics": 2},
+            "checkpoint.best=ab_kid must be one of ab_copy_ssim, ",
+        ),
     ],
 )
 def test_a_config_that_makes_no_run(fields, message, tmp_path):

@@ -104,8 +104,8 @@ def test_all_fields_are_those_of_base(name, variant):
         known.data = {
             "viton": base.viton_data,
             "triplets": base.triplet_data,
-            "landmarks": base.landmark_data,
             "keypoints": base.keypoint_data,
+            "landmarks": base.landmark_data,
         }[config.data.pipeline]()
     for run in runs_of(config):
         assert dict(fields(run)) == dict(fields(known))

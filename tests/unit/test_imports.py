@@ -14,16 +14,18 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 # each room's modules or packages in tryon_jax/, top down
 ROOMS = {
-    "modes": "adopt check evaluate evaluate_landmarks export infer infer_video locate masking "
-    "pairing prewarp retexture serve stages strips train try_on video",
+    "modes": "adopt check compare evaluate evaluate_landmarks examine export infer infer_video "
+    "locate masking pairing prewarp retexture serve stages strips train try_on video",
+    "evaluation": "contents folders real_sets report scoring watch",
     "run": "journal outputs setup weights",
-    "services": "checkpoint describe forecast progress reporting grids record files sharding "
+    "services": "checkpoint describe forecast fresh progress reporting grids record files sharding "
     "stopping",
     "metrics": "metrics",
     "segmenters": "segment",
     "port": "port",
     "systems": "systems",
-    "step": "system",
+    "games": "attention_game",
+    "step": "exams system",
     "networks": "networks",
     "parts": "attention garment_style heatmap landmark_maps losses optim patches pictures pool "
     "skin texture texture_warp warp",
@@ -35,13 +37,15 @@ OUTSIDE = {"launch": "launch", "data_pipelines": "data", "configs": "configs"}
 # the rooms that a room may import besides itself; `setup` finds systems and pipelines by name
 BELOW = {
     "launch": "modes run services data",
-    "modes": "run services metrics segmenters port step data tables",
+    "modes": "evaluation run services metrics segmenters port step data tables",
+    "evaluation": "run services metrics port step data",
     "run": "services port step",
     "services": "step",
     "metrics": "networks port layers tables",
     "segmenters": "services networks port layers data",
     "port": "",
-    "systems": "step port networks parts layers tables",
+    "systems": "games step port networks parts layers tables",
+    "games": "step networks parts layers",
     "step": "parts layers tables",
     "networks": "parts layers",
     "parts": "layers tables",

@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend import core
+from jax.interpreters import mlir
 
 GAIN = 0.02  # CycleGAN's init_gain, also the papers' N(0, 0.02)
 SMALL = 0.001  # deviation of `small`, by which pose networks are drawn
@@ -71,16 +74,41 @@ def normal(*, mean: float = 0.0, deviation: float = 1.0) -> Initializer:
     return _drawn(lambda rng, shape: mean + deviation * rng.standard_normal(shape))
 
 
-def _drawn(sample: Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]) -> Initializer:
-    def initialise(key: jax.Array, shape: tuple[int, ...], dtype=jnp.float32) -> jax.Array:
-        def draw(seed) -> np.ndarray:
-            return sample(np.random.Generator(np.random.Philox(np.asarray(seed))), shape).astype(
-                dtype
-            )
+Sample = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
-        return jax.pure_callback(draw, jax.ShapeDtypeStruct(shape, dtype), jax.random.key_data(key))
+
+def _drawn(sample: Sample) -> Initializer:
+    def initialise(key: jax.Array, shape: tuple[int, ...], dtype=jnp.float32) -> jax.Array:
+        fields = {"sample": sample, "shape": tuple(shape), "dtype": jnp.dtype(dtype)}
+        return _draw.bind(jax.random.key_data(key), **fields)
 
     return initialise
+
+
+def _on_host(seed, *, sample: Sample, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    return sample(np.random.Generator(np.random.Philox(np.asarray(seed))), shape).astype(dtype)
+
+
+# `jax.pure_callback` would compile a program for each draw even where nothing else is compiled
+_draw = core.Primitive("draw")
+
+
+@_draw.def_impl
+def _draw_now(seed, **fields):
+    return jnp.asarray(_on_host(seed, **fields))
+
+
+@_draw.def_abstract_eval
+def _draw_shape(_, *, sample, shape, dtype):
+    return jax.core.ShapedArray(shape, dtype)
+
+
+def _draw_later(seed, **fields):
+    made = jax.ShapeDtypeStruct(fields["shape"], fields["dtype"])
+    return jax.pure_callback(partial(_on_host, **fields), made, seed)
+
+
+mlir.register_lowering(_draw, mlir.lower_fun(_draw_later, multiple_results=False))
 
 
 def _orthogonal(

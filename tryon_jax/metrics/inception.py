@@ -67,8 +67,13 @@ class Features:
                 "Inception's features are those of saved pictures, uint8 [N, H, W, 3]; got "
                 f"{image_uint8.dtype} {image_uint8.shape}"
             )
+        how = CONVENTIONS[self.convention].resize
+        return self.of_levels(resize(image_uint8, size=(SIDE, SIDE), convention=how))
+
+    @jax.jit
+    def of_levels(self, levels: jax.Array) -> dict[str, jax.Array]:
+        """The same of pictures that were resized already, float32 [N, 299, 299, 3] in 0..255."""
         rule = CONVENTIONS[self.convention]
-        levels = resize(image_uint8, size=(SIDE, SIDE), convention=rule.resize)
         with jax.default_matmul_precision("highest"):
             features: Any = Inception().apply(self.variables, (levels - rule.grey) / rule.half)
         return features

@@ -117,6 +117,23 @@ PAIRWISE: Mapping[str, Callable[..., jax.Array]] = {
 }
 
 
+HIGHER = ("iou", "psnr", "ssim", "ssim_grey")  # are better; of the others lower ones
+PROTOCOLS: Mapping[str, str] = {
+    "garment_colours": "colour histograms of both garments' patches, half of the absolute sum",
+    "garment_texture": "Gram matrices of colours and slopes of both garments' patches, Frobenius",
+    "iou": "intersection over union of what is above one half, mean over pictures, 1 if both empty",
+    "l1": "mean absolute difference of pictures in [-1, 1]",
+    "l1_changed": "l1 where the truth differs from the photograph by 4 levels or more",
+    "l1_kept": "l1 where it does not",
+    "lpips": "LPIPS 0.1 through AlexNet, at the pictures' own size",
+    "nearest": "distance of features to those of the nearest real picture",
+    "psnr": "in dB, mean over pictures",
+    "skin_lab": "CIE Lab (Delta E of 1976) of bared windows' mean colours and the source patch",
+    "ssim": "Wang: Gaussian window 11 x 11, inside the picture only, mean of RGB",
+    "ssim_grey": "the same of Pillow's grey levels",
+}
+
+
 def _changed(truth: jax.Array, before: jax.Array) -> jax.Array:
     """Where two pictures differ by more than rounding, [N, H, W, 1]."""
     return jnp.max(jnp.abs(full(truth) - full(before)), -1, keepdims=True) > VISIBLE

@@ -66,6 +66,34 @@ def resize(levels: jax.Array, *, size: tuple[int, int], convention: str) -> jax.
     return x.astype(jnp.float32)
 
 
+def resize_on_host(image_uint8: np.ndarray, *, size: tuple[int, int], convention: str):
+    """One picture resized in NumPy, so that pictures of many sizes compile nothing.
+
+    Args:
+      image_uint8: uint8 [H, W, C].
+      size: (height, width).
+      convention: as for `resize`.
+
+    Returns:
+      float32 [height, width, C] in 0..255; to 1e-3 levels what `resize` gives.
+    """
+    rule = CONVENTIONS[convention]
+    x = image_uint8.astype(np.int64 if rule.whole else np.float32)
+    for axis in (0, 1) if rule.columns_first else (1, 0):
+        if x.shape[axis] == size[axis]:
+            continue
+        weights = rule.weights(x.shape[axis], size[axis])
+        if rule.whole:
+            scaled = weights * 2.0**BITS
+            weights = np.trunc(scaled + np.copysign(0.5, scaled)).astype(np.int64)
+        else:
+            weights = weights.astype(np.float32)
+        x = np.moveaxis(np.tensordot(weights, x, (1, axis)), 0, axis)
+        x = np.clip((x + (1 << (BITS - 1))) >> BITS, 0, 255) if rule.whole else x
+    x = np.clip(x, 0, 255) if rule.clipped else x
+    return np.ascontiguousarray(x, np.float32)
+
+
 def _pass(x: jax.Array, weights: np.ndarray, *, axis: int) -> jax.Array:
     matrix = jnp.asarray(weights, jnp.float32)
     y = jnp.tensordot(matrix, x, (1, axis), precision=jax.lax.Precision.HIGHEST)

@@ -22,6 +22,7 @@ from tryon_jax.port import vgg as port
 
 SIDE = 224  # pixels, the size that VGG was trained with
 WIDTH = 512
+RESIZE = "ptaa"
 TAP = "relu5_3"
 
 
@@ -43,7 +44,11 @@ class Features:
                 "VGG16's features are those of saved pictures, uint8 [N, H, W, 3]; got "
                 f"{image_uint8.dtype} {image_uint8.shape}"
             )
-        levels = resize(image_uint8, size=(SIDE, SIDE), convention="ptaa")
+        return self.of_levels(resize(image_uint8, size=(SIDE, SIDE), convention=RESIZE))
+
+    @jax.jit
+    def of_levels(self, levels: jax.Array) -> jax.Array:
+        """The same of pictures that were resized already, float32 [N, 224, 224, 3] in 0..255."""
         with jax.default_matmul_precision("highest"):
             maps: Any = VGG(16, taps=(TAP,)).apply(self.variables, imagenet(levels / 127.5 - 1))
         return jnp.mean(maps[TAP], (1, 2))

@@ -22,6 +22,7 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 
 from tryon_jax import losses, optim, system
+from tryon_jax.exams import Exam
 from tryon_jax.layers.remat import run
 from tryon_jax.networks.cagan_dilated import DilatedUNet
 from tryon_jax.networks.cagan_discriminators import (
@@ -109,6 +110,10 @@ class CAGAN(nn.Module):
         f"{key}_{metric}": (metric, picture, "truth", *before)
         for metric, before in MEASURED.items()
         for key, picture in {"copy": "person", "paste": "paste", "try_on": "try_on"}.items()
+    }
+    exams = {  # noqa: RUF012
+        pairs: Exam("try_on", shown=("person", "worn", "other", "alpha", "try_on", "truth"))
+        for pairs in ("same", "other")
     }
 
     @property

@@ -19,6 +19,7 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 
 from tryon_jax import losses, optim, system, warp
+from tryon_jax.exams import Exam
 from tryon_jax.layers.remat import run
 from tryon_jax.networks.gmm import GMM, Fit
 from tryon_jax.pictures import as_pictures
@@ -54,6 +55,10 @@ class CPVTONGMM(nn.Module):
         "warp_iou": ("iou", "warped_mask", "truth_mask"),
         "flat_iou_whole": ("iou", "cloth_mask", "truth_whole"),
         "warp_iou_whole": ("iou", "warped_mask", "truth_whole"),
+    }
+    exams = {  # noqa: RUF012
+        pairs: Exam(shown=("cloth", "person", "warped_cloth", "overlay", "truth"))
+        for pairs in ("same", "other")
     }
 
     def setup(self):

@@ -21,6 +21,7 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 
 from tryon_jax import losses, optim, system
+from tryon_jax.exams import Exam
 from tryon_jax.layers.precision import full
 from tryon_jax.layers.remat import run
 from tryon_jax.networks.bilinear_unet import BilinearUNet
@@ -75,6 +76,10 @@ class CPVTONTOM(nn.Module):
         "try_on_l1": ("l1", "try_on", "truth"),
         "copy_lpips": ("lpips", "person", "truth"),
         "try_on_lpips": ("lpips", "try_on", "truth"),
+    }
+    exams = {  # noqa: RUF012
+        pairs: Exam("try_on", shown=("cloth", "person", "warped_cloth", "try_on", "truth"))
+        for pairs in ("same", "other")
     }
 
     @property

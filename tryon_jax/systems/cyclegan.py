@@ -21,6 +21,7 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 
 from tryon_jax import losses, optim, system
+from tryon_jax.exams import translation_exams
 from tryon_jax.layers.remat import run
 from tryon_jax.networks.attention_generator import MASKS, AttentionGenerator
 from tryon_jax.networks.patchgan import PatchGAN, PixelGAN
@@ -61,6 +62,7 @@ class CycleGAN(nn.Module):
     maker = "gen"
     sampled = ("gen_ab", "gen_ba")
     directions = {"ab": ("real_a", "fake_b"), "ba": ("real_b", "fake_a")}  # noqa: RUF012
+    exams = translation_exams()
 
     @property
     def strips(self) -> dict[str, tuple[str, ...]]:

@@ -27,7 +27,7 @@ from tryon_jax.networks.designgan_generator import DesignGenerator, Dressed, dre
 from tryon_jax.patches import patch
 from tryon_jax.pool import ImagePool
 from tryon_jax.systems import designgan_instagan
-from tryon_jax.systems.designgan_scores import DIRECTIONS, scores
+from tryon_jax.systems.designgan_scores import DIRECTIONS, EXAMS, scores
 from tryon_jax.systems.designgan_texture import retexture
 
 GENERATORS = ("designgan", "instagan")
@@ -72,6 +72,7 @@ class DesignGAN(nn.Module):
     sampled = ("gen_ab", "gen_ba")
     directions = {}  # noqa: RUF012
     multiple = 8
+    exams = EXAMS
     strips = {  # noqa: RUF012
         f"{one}2{other}": (
             *(f"{name}_{one}" for name in ("real", "mask", "body", "garment")),

@@ -28,7 +28,7 @@ from tryon_jax.layers.precision import full
 from tryon_jax.networks.designgan_generator import Dressed
 from tryon_jax.networks.instagan import SetDiscriminator, SetGenerator, merged, present
 from tryon_jax.pool import ImagePool
-from tryon_jax.systems.designgan_scores import DIRECTIONS, scores
+from tryon_jax.systems.designgan_scores import DIRECTIONS, EXAMS, scores
 
 Made = Mapping[str, jax.Array]
 Play = Callable[[system.State, system.Batch], tuple[system.State, system.Metrics, Made]]
@@ -58,6 +58,7 @@ class InstaGAN(nn.Module):
     sampled = ("gen_ab", "gen_ba")
     directions = {}  # noqa: RUF012
     multiple = 8
+    exams = EXAMS
     scores = scores({"a": (), "b": ()})
     strips = {  # noqa: RUF012
         f"{one}2{other}": (f"real_{one}", f"mask_{one}", f"fake_{other}", f"fake_mask_{other}")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from tryon_jax.exams import Exam
+
 DIRECTIONS = ("ab", "ba")
 # a metric of `metrics.pairs` and what it looks at besides picture and truth
 MEASURED = {"ssim": (), "lpips": (), "l1": (), "l1_changed": ("real",), "l1_kept": ("real",)}
@@ -15,6 +17,15 @@ MEASURED = {"ssim": (), "lpips": (), "l1": (), "l1_changed": ("real",), "l1_kept
 KEPT = {"colours": "garment_colours", "texture": "garment_texture"}
 
 Scores = dict[str, tuple[str, ...]]
+# held-out items come in both directions at once
+EXAMS = {
+    "other": Exam(
+        shown=(
+            *("real_a", "mask_a", "fake_b", "fake_mask_b", "true_b", "true_mask_b"),
+            *("real_b", "mask_b", "fake_a", "fake_mask_a", "true_a", "true_mask_a"),
+        )
+    )
+}
 
 
 def scores(exposed: Mapping[str, Sequence[str]]) -> Scores:

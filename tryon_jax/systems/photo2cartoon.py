@@ -14,12 +14,10 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-from flax import linen as nn
 from ml_collections import ConfigDict
 
 from tryon_jax import losses, optim, system
-from tryon_jax.heatmap import heatmap
-from tryon_jax.layers.remat import run
+from tryon_jax.attention_game import AttentionGame
 from tryon_jax.networks.hourglass_generator import HourglassGenerator
 from tryon_jax.networks.mobilefacenet import MobileFaceNet, distance, face_of
 from tryon_jax.networks.ugatit_discriminator import Discriminator
@@ -29,7 +27,7 @@ from tryon_jax.port import photo2cartoon
 DOMAINS = (("a", "b"), ("b", "a"))  # each, and the other one
 
 
-class Photo2Cartoon(nn.Module):
+class Photo2Cartoon(AttentionGame):
     """Four discriminators, then both generators; with `faceid` a frozen network knows faces."""
 
     channels: int = 32
@@ -41,26 +39,6 @@ class Photo2Cartoon(nn.Module):
     local_layers: int = 5
     init_type: str = "pytorch"
     faceid: bool = False
-    remat: bool = False
-    dtype: jnp.dtype = jnp.float32
-
-    players = {  # noqa: RUF012 - read-only; a plain dict keeps the order of play
-        "disc": ("disc_ga", "disc_la", "disc_gb", "disc_lb"),
-        "gen": ("gen_ab", "gen_ba"),
-    }
-    maker = "gen"
-    sampled = ("gen_ab", "gen_ba")
-    directions = {"ab": ("real_a", "fake_b"), "ba": ("real_b", "fake_a")}  # noqa: RUF012
-    strips = {  # noqa: RUF012
-        "a2b": (
-            *("real_a", "identity_a_heat", "identity_a", "fake_b_heat", "fake_b"),
-            *("cycle_a_heat", "cycle_a"),
-        ),
-        "b2a": (
-            *("real_b", "identity_b_heat", "identity_b", "fake_a_heat", "fake_a"),
-            *("cycle_b_heat", "cycle_b"),
-        ),
-    }
 
     @property
     def multiple(self) -> int:
@@ -78,42 +56,10 @@ class Photo2Cartoon(nn.Module):
         if self.faceid:
             self.face = MobileFaceNet(dtype=self.dtype)
 
-    def forward(self, batch: system.Batch) -> dict[str, Translation]:
-        """Fakes, identities and cycles; both inputs of a generator pass through it together."""
-        real_a, real_b = batch["real_a"], batch["real_b"]
-        fake_b, identity_b = self._pair(self.gen_ab, real_a, real_b)
-        fake_a, identity_a = self._pair(self.gen_ba, real_b, real_a)
-        return {
-            "fake_a": fake_a,
-            "fake_b": fake_b,
-            "identity_a": identity_a,
-            "identity_b": identity_b,
-            "cycle_a": run(self.gen_ba, fake_b.image, remat=self.remat),
-            "cycle_b": run(self.gen_ab, fake_a.image, remat=self.remat),
-        }
-
-    def _pair(
-        self, gen: HourglassGenerator, x: jax.Array, y: jax.Array
-    ) -> tuple[Translation, Translation]:
-        made = run(gen, jnp.concatenate([x, y]), remat=self.remat)
-        return (
-            jax.tree.map(lambda part: part[: len(x)], made),
-            jax.tree.map(lambda part: part[len(x) :], made),
-        )
-
-    def _judges(self) -> dict[str, tuple[Discriminator, str]]:
-        """The discriminators by their letters in the original, and the domain each judges."""
-        return {
-            "ga": (self.disc_ga, "a"),
-            "la": (self.disc_la, "a"),
-            "gb": (self.disc_gb, "b"),
-            "lb": (self.disc_lb, "b"),
-        }
-
     def disc_loss(self, batch: system.Batch, made: Mapping[str, Translation]) -> losses.Terms:
         """Least squares on patch and CAM logits, real against fake."""
         adv, adv_cam = {}, {}
-        for name, (disc, domain) in self._judges().items():
+        for name, (disc, domain, _) in self.judges().items():
             real, _ = disc(batch[f"real_{domain}"], update=True)
             fake, _ = disc(made[f"fake_{domain}"].image, update=True)
             adv[name] = losses.squared(real.logit, 1) + losses.squared(fake.logit, 0)
@@ -123,7 +69,7 @@ class Photo2Cartoon(nn.Module):
     def gen_loss(self, batch: system.Batch, made: Mapping[str, Translation]) -> losses.Terms:
         """U-GAT-IT's losses, and with `faceid` the face of each picture in its translation."""
         terms = {term: {} for term in ("adv", "adv_cam", "cycle", "identity", "cam")}
-        for name, (disc, domain) in self._judges().items():
+        for name, (disc, domain, _) in self.judges().items():
             fake, _ = disc(made[f"fake_{domain}"].image, update=True)
             terms["adv"][name] = losses.squared(fake.logit, 1)
             terms["adv_cam"][name] = losses.squared(fake.cam_logit, 1)
@@ -142,14 +88,6 @@ class Photo2Cartoon(nn.Module):
             real = jax.lax.stop_gradient(self.face(face_of(batch[f"real_{d}"])))
             terms[d] = distance(self.face(face_of(made[f"fake_{other}"].image)), real)
         return terms
-
-    def sample(self, batch: system.Batch) -> dict[str, jax.Array]:
-        """Every image of a step, and the attention map behind each, coloured from blue to red."""
-        made = self.forward(batch)
-        size = batch["real_a"].shape[1]
-        pictures = {name: translation.image for name, translation in made.items()}
-        heats = {f"{name}_heat": heatmap(made[name].heat, size=size) for name in made}
-        return {"real_a": batch["real_a"], "real_b": batch["real_b"], **pictures, **heats}
 
 
 def make(config: ConfigDict) -> system.System:

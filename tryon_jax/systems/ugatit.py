@@ -18,14 +18,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import linen as nn
 from ml_collections import ConfigDict
 
 from tryon_jax import losses, optim, system
-from tryon_jax.heatmap import heatmap
+from tryon_jax.attention_game import AttentionGame
 from tryon_jax.layers.pooling import adaptive_average
 from tryon_jax.layers.precision import full
-from tryon_jax.layers.remat import run
 from tryon_jax.networks.ugatit_discriminator import FEWEST, Discriminator, Judgement
 from tryon_jax.networks.ugatit_generator import (
     ATTENTION_INPUTS,
@@ -45,7 +43,7 @@ MASKED = ("mask_logits", "detach_background", "cam_input_mask", "cam_feature_mas
 Mask = Any  # float [N, S, S, 1], or None where no option asks for masks
 
 
-class UGATIT(nn.Module):
+class UGATIT(AttentionGame):
     """The game of section 2: four discriminators, then both generators.
 
     `terms` are the optional losses that have a weight, such as "gen.background".
@@ -57,8 +55,6 @@ class UGATIT(nn.Module):
     global_layers: int = 7
     local_layers: int = 5
     init_type: str = "pytorch"
-    remat: bool = False
-    dtype: jnp.dtype = jnp.float32
     variant: str = "official"
     pool: int = 1
     squeeze: bool = False
@@ -73,24 +69,10 @@ class UGATIT(nn.Module):
     cam_feature_mask: bool = False
     terms: frozenset[str] = frozenset({"disc.adv_cam", "gen.adv_cam"})
 
-    players = {  # noqa: RUF012 - read-only; a plain dict keeps the order of play
-        "disc": ("disc_ga", "disc_la", "disc_gb", "disc_lb"),
-        "gen": ("gen_ab", "gen_ba"),
-    }
-    maker = "gen"
-    sampled = ("gen_ab", "gen_ba")
-    directions = {"ab": ("real_a", "fake_b"), "ba": ("real_b", "fake_a")}  # noqa: RUF012
-
-    @property
-    def strips(self) -> dict[str, tuple[str, ...]]:
-        """The seven rows of the authors' result pictures, then the attention masks of the fake."""
-        return {"a2b": self._strip("a", "b"), "b2a": self._strip("b", "a")}
-
     def _strip(self, source: str, target: str) -> tuple[str, ...]:
-        made = [f"identity_{source}", f"fake_{target}", f"cycle_{source}"]
-        rows = [f"real_{source}", f"{made[0]}_heat", made[0], f"{made[1]}_heat", made[1]]
+        """Behind the seven rows the attention masks of the fake."""
         masks = [f"fake_{target}_attention_{i}" for i in range(self.attention_masks)]
-        return (*rows, f"{made[2]}_heat", made[2], *masks)
+        return (*super()._strip(source, target), *masks)
 
     @property
     def multiple(self) -> int:
@@ -111,40 +93,10 @@ class UGATIT(nn.Module):
         self.disc_la = Discriminator(layers=self.local_layers, **disc)
         self.disc_lb = Discriminator(layers=self.local_layers, **disc)
 
-    def forward(self, batch: system.Batch) -> dict[str, Translation]:
-        """Fakes, identities and cycles; both inputs of a generator pass through it together."""
-        real_a, real_b = batch["real_a"], batch["real_b"]
-        fake_b, identity_b = self._pair(self.gen_ab, real_a, real_b)
-        fake_a, identity_a = self._pair(self.gen_ba, real_b, real_a)
-        return {
-            "fake_a": fake_a,
-            "fake_b": fake_b,
-            "identity_a": identity_a,
-            "identity_b": identity_b,
-            "cycle_a": run(self.gen_ba, fake_b.image, remat=self.remat),
-            "cycle_b": run(self.gen_ab, fake_a.image, remat=self.remat),
-        }
-
-    def _pair(self, gen: Generator, x: jax.Array, y: jax.Array) -> tuple[Translation, Translation]:
-        made = run(gen, jnp.concatenate([x, y]), remat=self.remat)
-        return (
-            jax.tree.map(lambda part: part[: len(x)], made),
-            jax.tree.map(lambda part: part[len(x) :], made),
-        )
-
-    def _judges(self) -> dict[str, tuple[Discriminator, str, str]]:
-        """By their letters in the paper's code: discriminator, domain judged, source of fakes."""
-        return {
-            "ga": (self.disc_ga, "a", "b"),
-            "la": (self.disc_la, "a", "b"),
-            "gb": (self.disc_gb, "b", "a"),
-            "lb": (self.disc_lb, "b", "a"),
-        }
-
     def disc_loss(self, batch: system.Batch, made: Mapping[str, Translation]) -> losses.Terms:
         """Least squares on patch and CAM logits, real against fake (eq. 2 and 5), and blurred."""
         terms = {term: {} for term in ("adv", *self._optional("disc"))}
-        for name, (disc, domain, source) in self._judges().items():
+        for name, (disc, domain, source) in self.judges().items():
             mask, fake_mask = batch.get(f"mask_{domain}"), batch.get(f"mask_{source}")
             real = self._judge(disc, batch[f"real_{domain}"], mask=mask, update=True)
             fake = self._judge(disc, made[f"fake_{domain}"].image, mask=fake_mask, update=True)
@@ -163,7 +115,7 @@ class UGATIT(nn.Module):
     def gen_loss(self, batch: system.Batch, made: Mapping[str, Translation]) -> losses.Terms:
         """Fool the updated discriminators, return, keep the target domain, tell domains apart."""
         terms = {term: {} for term in ("adv", *self._optional("gen"), "cycle", "identity", "cam")}
-        for name, (disc, domain, source) in self._judges().items():
+        for name, (disc, domain, source) in self.judges().items():
             mask: Mask = batch.get(f"mask_{source}")
             shown = made[f"fake_{domain}"].image
             if self.detach_background:
@@ -207,20 +159,6 @@ class UGATIT(nn.Module):
             share = adaptive_average(mask, size=logit.shape[1:3])
             logit = full(logit) * share + target * (1 - share)
         return losses.squared(logit, target)
-
-    def sample(self, batch: system.Batch) -> dict[str, jax.Array]:
-        """Every image of a step, and the attention map behind each, coloured from blue to red."""
-        made = self.forward(batch)
-        size = batch["real_a"].shape[1]
-        pictures = {name: translation.image for name, translation in made.items()}
-        heats = {f"{name}_heat": heatmap(made[name].heat, size=size) for name in made}
-        masks = {
-            f"{name}_attention_{i}": 2 * attention[..., i : i + 1] - 1
-            for name in ("fake_a", "fake_b")
-            if (attention := made[name].attention) is not None
-            for i in range(self.attention_masks)
-        }
-        return {"real_a": batch["real_a"], "real_b": batch["real_b"], **pictures, **heats, **masks}
 
 
 def make(config: ConfigDict) -> system.System:
