@@ -351,8 +351,8 @@ function listen() {
   find("next").addEventListener("click", () => view(viewed + 1));
   find("close").addEventListener("click", close);
   find("viewer").addEventListener("close", () => clearInterval(timer));
-  find("viewer").addEventListener("keydown", (event) => {
-    if (event.target.matches("select, input")) return;
+  document.addEventListener("keydown", (event) => {
+    if (!find("viewer").open || event.target.matches("select, input")) return;
     if (event.key === "ArrowLeft") view(viewed - 1);
     if (event.key === "ArrowRight") view(viewed + 1);
   });
