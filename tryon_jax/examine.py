@@ -11,7 +11,7 @@ from data_pipelines.leaks import Leaks, find
 from tryon_jax import record, scoring, sharding, weights
 from tryon_jax.contents import Entry, Group, group_of
 from tryon_jax.metrics import judges
-from tryon_jax.scoring import Examiner, Tools, Value
+from tryon_jax.scoring import Tools, Value
 from tryon_jax.setup import UsageError, batch_template, pipeline
 from tryon_jax.weights import Trained, trained
 
@@ -156,11 +156,10 @@ def _marked(
 ) -> tuple[dict[str, Group], list[Value], list[str]]:
     """Items, numbers and notes of every kind that has anything to score."""
     groups, values, notes = {}, [], []
-    mesh = sharding.data_mesh()
-    for kind in data.kinds:
-        examiner = Examiner(
-            run.system, data, kind, tools=tools, batch_size=run.config.batch_size, mesh=mesh
-        )
+    mesh, batch_size = sharding.data_mesh(), run.config.batch_size
+    for examiner in scoring.examiners(
+        run.system, data, tools=tools, batch_size=batch_size, mesh=mesh
+    ):
         marked, real = examiner.mark(run.state, tiles=True), examiner.real()
         try:
             found = examiner.values(marked, real)
@@ -168,7 +167,7 @@ def _marked(
             raise UsageError(str(error)) from error
         if found:
             values += found
-            groups[kind] = group_of(examiner, scoring.with_nearest(marked, real))
+            groups[examiner.kind] = group_of(examiner, scoring.with_nearest(marked, real))
             notes += examiner.notes(marked, real)
     return groups, values, list(dict.fromkeys(notes))
 
