@@ -6,7 +6,7 @@ import pytest
 
 from data_pipelines.leaks import Leaks, Pair
 from tests.unit.report_entries import entries, entry
-from tryon_jax import contents, scoring
+from tryon_jax import contents, examine, scoring
 from tryon_jax.report import page, published, tiles
 from tryon_jax.scoring import Value
 
@@ -71,6 +71,18 @@ class TestPage:
         found = written(tmp_path, [given._replace(values=[nan])], leaks=leaks)
         assert found["leaks"]["pairs"][0]["train"] == "s.png"
         assert found["values"][0]["low"] is None
+
+
+def test_items_that_were_trained_on_are_told_apart():
+    marked = entry("a", names=["x+1", "y+2", "z+3"]).groups["ab"].marked
+    pair = Pair("test/image/y.jpg", "train/image/k.jpg", "mirrored", 1.0)
+    found = examine.with_unseen(marked, Leaks(9, 3, [pair]))
+    assert [examine.UNSEEN in own for own in found.subsets] == [True, False, True]
+    assert examine.with_unseen(marked, Leaks(9, 3, [])) is marked
+    (value,) = [
+        x for x in scoring.mean_values(found) if (x.subset, x.name) == ("unseen", "fake_lpips")
+    ]
+    assert value.n == 2
 
 
 def test_a_large_picture_is_shown_smaller():
