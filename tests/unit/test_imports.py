@@ -41,7 +41,7 @@ BELOW = {
     "evaluation": "run services metrics port step data",
     "run": "services port step",
     "services": "step",
-    "metrics": "networks port layers tables",
+    "metrics": "networks parts port layers tables",
     "segmenters": "services networks port layers data",
     "port": "",
     "systems": "games step port networks parts layers tables",
