@@ -146,7 +146,7 @@ class _Pictures:
             for kind in data.kinds
             if fakes.get(kind) and any(self._place(name) is not None for name in data.names(kind))
         )
-        self.real, self.real_origin = data.real, data.real_origin
+        self.names, self.real, self.real_origin = data.names, data.real, data.real_origin
 
     def held_out(self, kind: str, *, batch_size: int) -> Iterator[HeldOut]:
         """As the run's, with the folder's pictures; all must be there."""

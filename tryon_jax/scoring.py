@@ -151,8 +151,9 @@ class Examiner:
             }
             marked.names.extend(held.names)
             marked.subsets.extend(held.subsets)
+            shown = made.pop("shown")
             if tiles:
-                marked.tiles.extend(_tiles(made.pop("shown"), count=count))
+                marked.tiles.extend(_tiles(shown, count=count))
             parts.append(made)
         return self._gathered(marked, parts)
 
