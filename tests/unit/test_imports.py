@@ -24,7 +24,7 @@ ROOMS = {
     "segmenters": "segment",
     "port": "port",
     "systems": "systems",
-    "games": "attention_game",
+    "games": "attention_game garment_scores",
     "step": "exams system",
     "networks": "networks",
     "parts": "attention garment_style heatmap landmark_maps losses optim patches pictures pool "
