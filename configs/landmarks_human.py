@@ -79,7 +79,7 @@ def demo(config: ConfigDict, net: ConfigDict) -> None:
     config.batch_size = 8
     config.ema.decay = 0.0
     config.optim.drops = (0.7, 0.9)
-    config.data.dolls = 800
+    config.data.dolls = 400  # drawn once, kept, and changed anew at each sight
     config.data.rotation = 15.0
     config.data.scale = 0.2
     config.data.half_body = 0.0

@@ -59,7 +59,10 @@ class Dolls:
             points = dolls.joints(doll, **size)
         else:
             points = dolls.landmarks(doll, doll.outfit.garments[place[1]], **size).garment
-        return _record(self._name(place), place, points, group=group, layout=self._layout), picture
+        record = _record(
+            points, number=place[0], name=self._name(place), group=group, layout=self._layout
+        )
+        return record, picture
 
     def _first(self, split: str, *, count: int) -> list[Place]:
         """The first places that the layout names, one after the other."""
@@ -104,7 +107,7 @@ def _doll(place: Place) -> dolls.Doll:
     return _record_of(place[0])
 
 
-def _record(name: str, place: Place, points: np.ndarray, *, group: int, layout: Layout) -> Record:
+def _record(points: np.ndarray, *, number: int, name: str, group: int, layout: Layout) -> Record:
     """A record whose box is that of the labelled points, a person's with room for head and feet."""
     labelled = points[points[:, 2] > 0, :2].astype(float)
     low, high = labelled.min(0), labelled.max(0)
@@ -117,4 +120,4 @@ def _record(name: str, place: Place, points: np.ndarray, *, group: int, layout: 
     whole[start:stop] = points
     area = wide * tall * (SLIM if group == PERSON else 1.0)
     box = (float(low[0]), float(low[1]), wide, tall)
-    return Record(name, place[0], box, whole, area, group)
+    return Record(name, number, box, whole, area, group)

@@ -77,7 +77,7 @@ def read_deepfashion2(folder: pathlib.Path, *, layout: Layout) -> Found:
         picture = folder / "image" / f"{path.stem}.jpg"
         for key in sorted(key for key in content if key.startswith("item")):
             try:
-                made = _item_record(content[key], picture, number, key=key, layout=layout)
+                made = _item_record(content[key], picture, number=number, key=key, layout=layout)
             except (KeyError, TypeError, ValueError) as error:
                 errors.append(f"{path.name}, {key}: {_told(error)}")
                 continue
@@ -167,7 +167,7 @@ def _coco_record(
         raise ValueError(f"image_id {annotation['image_id']} is none of the images")
     picture = pictures[annotation["image_id"]]
     keypoints = _triples(annotation.get("keypoints", []))
-    placed = _placed(keypoints, int(annotation["category_id"]), layout)
+    placed = _placed(keypoints, int(annotation["category_id"]), layout=layout)
     if isinstance(placed, str):
         return placed
     group, points = placed
@@ -183,9 +183,9 @@ def _coco_record(
 
 
 def _item_record(
-    item: Mapping[str, Any], picture: pathlib.Path, number: int, *, key: str, layout: Layout
+    item: Mapping[str, Any], picture: pathlib.Path, *, number: int, key: str, layout: Layout
 ) -> Record | str:
-    placed = _placed(_triples(item["landmarks"]), int(item["category_id"]), layout)
+    placed = _placed(_triples(item["landmarks"]), int(item["category_id"]), layout=layout)
     if isinstance(placed, str):
         return placed
     group, points = placed
@@ -198,7 +198,9 @@ def _item_record(
     return Record(f"{picture.name}#{key}", number, box, points, box[2] * box[3], group, picture)
 
 
-def _placed(keypoints: np.ndarray, category: int, layout: Layout) -> tuple[int, np.ndarray] | str:
+def _placed(
+    keypoints: np.ndarray, category: int, *, layout: Layout
+) -> tuple[int, np.ndarray] | str:
     """The group of an object and its points in the layout, or why it is no use."""
     points = np.zeros((layout.count, 3), np.float32)
     if PERSON in layout.groups:

@@ -78,7 +78,7 @@ def numbers(seen: Seen, layout: Layout) -> dict[str, float]:
             made[f"pck_{name}@{share}"] = scores.overall_pck(
                 places, true, labelled=known, reference=np.nan_to_num(reference), threshold=share
             )
-    made |= _heatmap_shares(seen, places, true, labelled)
+    made |= _heatmap_shares(seen)
     area = np.sqrt(seen.box[:, 2] * seen.box[:, 3])
     error = scores.normalised_error(places, true, labelled=labelled, reference=area)
     made["ne"] = float(np.nanmean(error))
@@ -142,16 +142,14 @@ def _trunks(seen: Seen, layout: Layout) -> Mapping[str, np.ndarray]:
     return {"trunk": np.where(whole, np.mean(apart, 0), np.nan)}
 
 
-def _heatmap_shares(
-    seen: Seen, places: np.ndarray, true: np.ndarray, labelled: np.ndarray
-) -> dict[str, float]:
+def _heatmap_shares(seen: Seen) -> dict[str, float]:
     """PCK as HRNet's code prints it while it trains, and with its axes in order."""
-    shown = np.where(labelled[..., None], true / seen.stride, 0)
+    labelled = seen.true[..., 2:] > 0
+    places, true = seen.found[..., :2] / seen.stride, seen.true[..., :2] / seen.stride
+    shown = np.where(labelled, true, 0)
     made = {}
     for name, upstream in (("pck_upstream@0.5", True), ("pck_fixed@0.5", False)):
-        share = scores.heatmap_pck(
-            places / seen.stride, shown, size=seen.size, threshold=0.5, upstream=upstream
-        )
+        share = scores.heatmap_pck(places, shown, size=seen.size, threshold=0.5, upstream=upstream)
         if np.isfinite(share).any():
             made[name] = float(np.nanmean(share))
     return made
@@ -163,14 +161,14 @@ def _precision(seen: Seen, layout: Layout) -> dict[str, float]:
     for group in np.unique(seen.group):
         of_group = seen.group == group
         pictures = [
-            _detections(seen, np.flatnonzero(of_group & (seen.picture == number)), layout)
+            _detections(seen, np.flatnonzero(of_group & (seen.picture == number)), layout=layout)
             for number in np.unique(seen.picture[of_group])
         ]
         rows.append(scores.average_precision(pictures))
     return {name: float(np.nanmean([row[name] for row in rows])) for name in rows[0]}
 
 
-def _detections(seen: Seen, own: np.ndarray, layout: Layout) -> scores.Detections:
+def _detections(seen: Seen, own: np.ndarray, *, layout: Layout) -> scores.Detections:
     """The boxes of one photograph: each detection is compared with each true object."""
     labelled = seen.marked[own, :, 2] > 0
     similarity = [

@@ -81,7 +81,7 @@ def locate(workdir: str | os.PathLike[str], options: Options) -> int:
     run = trained(workdir, checkpoint=options.checkpoint)
     print(f"weights: {run.origin}")
     layout = _finding(run).layout
-    jobs = [_job(name, path, run) for name, path in paths.items()]
+    jobs = [_job(path, name=name, run=run) for name, path in paths.items()]
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for number, answer in enumerate(_answers(run, jobs)):
@@ -117,7 +117,7 @@ def drawn(picture: np.ndarray, points: np.ndarray, *, layout: Layout) -> np.ndar
     radius = max(min(picture.shape[:2]) / 120, 1.5)
     for a, b in layout.lines:
         if points[a, 2] and points[b, 2]:
-            ends = [tuple(map(float, points[place, :2])) for place in (a, b)]
+            ends = [(float(points[p, 0]), float(points[p, 1])) for p in (a, b)]
             draw.line(ends, fill=(255, 255, 255), width=max(round(radius), 1))
     for number in np.flatnonzero(points[:, 2]):
         x, y = map(float, points[number, :2])
@@ -157,7 +157,7 @@ def _pictures(options: Options) -> tuple[dict[str, Path], Path]:
     return paths, target
 
 
-def _job(name: str, path: Path, run: Trained) -> Job:
+def _job(path: Path, *, name: str, run: Trained) -> Job:
     """Reads what stands beside a picture."""
     beside = path.with_suffix(".json")
     if not beside.exists():

@@ -7,7 +7,15 @@ import pytest
 
 from tryon_jax.layers import init, norms
 from tryon_jax.layers.cam import CAM
-from tryon_jax.layers.conv import Conv, ConvTranspose, pad, upsample2, upsample2_bilinear
+from tryon_jax.layers.conv import (
+    Conv,
+    ConvTranspose,
+    enlarge,
+    enlarge_bilinear,
+    pad,
+    upsample2,
+    upsample2_bilinear,
+)
 from tryon_jax.layers.precision import full
 from tryon_jax.layers.spectral import SpectralNorm, power_iteration
 
@@ -320,3 +328,24 @@ def test_full_widens_and_never_narrows():
     assert full(jnp.ones(2, jnp.bfloat16)).dtype == jnp.float32
     with jax.enable_x64(True):
         assert full(jnp.ones(2, jnp.float64)).dtype == jnp.float64
+
+
+def test_enlarging_by_two_is_doubling():
+    x = drawn(2, 3, 5, 2)
+    np.testing.assert_array_equal(enlarge(x, factor=2), upsample2(x))
+    np.testing.assert_allclose(enlarge_bilinear(x, factor=2), upsample2_bilinear(x), atol=1e-6)
+
+
+def test_enlarging_by_four_by_hand():
+    """Centres of new pixels lie 1/8, 3/8, 5/8 and 7/8 into an old one; edges are repeated."""
+    row = enlarge_bilinear(jnp.array([0.0, 8.0]).reshape(1, 1, 2, 1), factor=4)[0, 0, :, 0]
+    np.testing.assert_allclose(row, [0, 0, 1, 3, 5, 7, 8, 8], atol=1e-6)
+
+
+def test_batch_norm_takes_its_share_of_a_batch():
+    x = jnp.array([1.0, 3.0]).reshape(2, 1, 1, 1)
+    layer = norms.BatchNorm(momentum=0.01)
+    variables = layer.init(jax.random.key(0), x, update=True)
+    _, moved = layer.apply(variables, x, update=True, mutable=["batch_stats"])
+    assert float(moved["batch_stats"]["mean"][0]) == pytest.approx(0.02)
+    assert float(moved["batch_stats"]["var"][0]) == pytest.approx(0.99 + 0.01 * 2)  # unbiased

@@ -157,3 +157,9 @@ class TestKeepWithin:
 def test_the_fields_may_come_from_a_locked_config():
     config = ConfigDict({"optim": fields()}).lock()
     assert float(optim.adam(config.optim, steps=10).lr(0)) == np.float32(1e-4)
+
+
+def test_the_rate_drops_to_a_tenth_after_each_share():
+    lr = optim.schedule(fields(lr=1.0, policy="drops", drops=(0.5, 0.8)), steps=10)
+    rates = [float(lr(jnp.int32(step))) for step in range(10)]
+    np.testing.assert_allclose(rates, [1] * 5 + [0.1] * 3 + [0.01] * 2, rtol=1e-6)
