@@ -166,7 +166,7 @@ def _folders():
 
 def _infer():
     """Translation of pictures, garments on persons, or landmarks: the run knows which."""
-    from tryon_jax import infer, locate, setup, try_on, weights
+    from tryon_jax import infer, locate, retexture, setup, try_on, weights
 
     _, config = weights.last_stage(FLAGS.workdir)
     system = setup.make_system(config)
@@ -175,6 +175,8 @@ def _infer():
         options, run = try_on.Options, try_on.try_on
     if system.finding is not None:
         options, run = locate.Options, locate.locate
+    if system.retexture is not None:
+        options, run = retexture.Plain, retexture.translate
     known = (infer.Options, try_on.Options, locate.Options)
     others = {name for kind in known for name in kind._fields} - {*options._fields}
     if given := sorted(f"--{name}" for name in others if FLAGS[name].present):

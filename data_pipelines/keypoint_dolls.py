@@ -10,7 +10,7 @@ import numpy as np
 
 from data_pipelines import dolls
 from data_pipelines.keypoint_items import Record
-from tryon_jax.landmark_tables import GARMENTS, PERSON, Layout
+from tryon_jax.landmark_layouts import GARMENTS, PERSON, Layout
 
 FIRST = {"train": 0, "test": 1_000_000}  # number of the first doll of a split
 TEST_DOLLS = 128

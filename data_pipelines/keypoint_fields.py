@@ -6,7 +6,7 @@ from ml_collections import ConfigDict
 
 from data_pipelines import fields
 from data_pipelines.keypoint_items import Augmentation
-from tryon_jax import landmark_tables
+from tryon_jax import landmark_layouts
 
 LAYOUTS = ("auto", "coco", "deepfashion2")
 KINDS = ("human", "garment")
@@ -17,13 +17,13 @@ def size(config: ConfigDict) -> tuple[int, int]:
     return config.data.width or config.image_size * 3 // 4, config.image_size
 
 
-def layout(config: ConfigDict) -> landmark_tables.Layout:
+def layout(config: ConfigDict) -> landmark_layouts.Layout:
     """What is learnt.
 
     Raises:
       ValueError: if the fields name no layout.
     """
-    return landmark_tables.layout(config.data.points, config.data.categories)
+    return landmark_layouts.layout(config.data.points, config.data.categories)
 
 
 def augmentation(config: ConfigDict) -> Augmentation:
@@ -50,7 +50,7 @@ def wrong(config: ConfigDict) -> list[str]:
     """What is wrong with the values of the config, one sentence each."""
     data, kind = config.data, fields.kind(config)
     try:
-        landmark_tables.layout(data.points, data.categories)
+        landmark_layouts.layout(data.points, data.categories)
         layouts = []
     except ValueError as error:
         layouts = [f"{error}: set --config.data.points or --config.data.categories"]

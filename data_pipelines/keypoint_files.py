@@ -23,7 +23,7 @@ from ml_collections import ConfigDict
 from data_pipelines import keypoint_json, ops, prepare
 from data_pipelines.keypoint_items import Record
 from data_pipelines.keypoint_json import Found
-from tryon_jax.landmark_tables import Layout
+from tryon_jax.landmark_layouts import Layout
 
 DECODE_ALL = 500  # up to this many pictures of a split every one is decoded
 DECODE_SAMPLE = 200  # of more, this many

@@ -19,7 +19,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from data_pipelines import crops, ops
-from tryon_jax.landmark_tables import PERSON, Layout
+from tryon_jax.landmark_layouts import PERSON, Layout
 
 UPPER = range(11)  # joints of a person's upper half; the others are the lower one's
 HALF_SEEN = 8  # joints above which a half may be cropped

@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data_pipelines.keypoint_items import Record
-from tryon_jax.landmark_tables import CATEGORIES, GARMENT_POINTS, GARMENTS, PERSON, Layout
+from tryon_jax.landmark_layouts import GARMENTS, PERSON, Layout
+from tryon_jax.landmark_tables import CATEGORIES, GARMENT_POINTS
 
 
 class Found(NamedTuple):

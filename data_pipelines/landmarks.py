@@ -11,7 +11,7 @@ domains' draws are independent (InstaGAN's are tied).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +21,7 @@ from data_pipelines import fields, landmark_check, landmark_fields, ops, pipelin
 from data_pipelines.landmark_dolls import Dolls
 from data_pipelines.landmark_items import Crop, HeldOut, Item, Source, cropped, truths, write
 from data_pipelines.landmark_layout import Folder
+from data_pipelines.sources import Files
 
 SPLITS = pipeline.SPLITS
 PAIRS = ("other",)  # of held-out items: persons in garments of the other domain
@@ -105,6 +106,22 @@ class Pipeline(pipeline.Pipeline):
         """A+B of all held-out items; `pairs` is "other"."""
         pipeline.check_held_out(pairs, known=PAIRS, batch_size=1)
         return [self._name(index) for index in range(self.counts["test_other"])]
+
+    def real(self, kind: str, *, batch_size: int) -> Iterator[np.ndarray]:
+        """The held-out pictures of domain b, as which those of a should look."""
+        for held in self.held_out(kind, batch_size=batch_size):
+            yield held.batch["real_b"]
+
+    def real_origin(self, kind: str) -> str:
+        """Which pictures those are, for people."""
+        return "the held-out pictures of domain b"
+
+    def files(self, split: str) -> Sequence[Files]:
+        """The pictures of both domains of a split; none of dolls."""
+        if not isinstance(self._source, Folder):
+            return []
+        entries = [entry for d in "ab" for entry in self._source.entries[f"{split}_{d}"]]
+        return [Files(self._source.root, [entry.picture for entry in entries])]
 
     def _writer(self) -> Callable[[int, dict[str, np.ndarray]], None]:
         order = stream.Shuffled(

@@ -23,7 +23,6 @@ from tryon_jax.examine import Examined, Options
 from tryon_jax.folders import Found
 from tryon_jax.metrics import judges
 from tryon_jax.report import page
-from tryon_jax.scoring import Examiner
 from tryon_jax.setup import UsageError
 
 OUTPUT = "comparison"  # folder of the report, unless another one is named
@@ -147,7 +146,7 @@ class _Pictures:
             for kind in data.kinds
             if fakes.get(kind) and any(self._place(name) is not None for name in data.names(kind))
         )
-        self.real, self.real_origin = data.real, data.real_origin
+        self.names, self.real, self.real_origin = data.names, data.real, data.real_origin
 
     def held_out(self, kind: str, *, batch_size: int) -> Iterator[HeldOut]:
         """As the run's, with the folder's pictures; all must be there."""
@@ -195,19 +194,12 @@ def _beside(first: Examined, shown: Found, *, options: Options, name: str) -> En
         )
     tools = examine.tools_of(run, options)
     groups, values = {}, []
-    for kind in data.kinds:
-        examiner = Examiner(
-            system,
-            data,
-            kind,
-            tools=tools,
-            batch_size=run.config.batch_size,
-            mesh=sharding.data_mesh(),
-        )
+    mesh, batch_size = sharding.data_mesh(), run.config.batch_size
+    for examiner in scoring.examiners(system, data, tools=tools, batch_size=batch_size, mesh=mesh):
         marked, real = examiner.mark(run.state, tiles=True), examiner.real()
         values += examiner.values(marked, real)
         group = group_of(examiner, scoring.with_nearest(marked, real))
-        groups[kind] = group._replace(shared=group.shared - {group.fake})
+        groups[examiner.kind] = group._replace(shared=group.shared - {group.fake})
     return Entry(name, {"pictures": str(shown.folder)}, groups, values, first.entry.size)
 
 

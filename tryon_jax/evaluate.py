@@ -19,7 +19,7 @@ import jax
 from tryon_jax import contents, evaluate_landmarks, files, record, scoring, sharding
 from tryon_jax.examine import Options, examine
 from tryon_jax.report import page
-from tryon_jax.scoring import ALL, Examiner, Value
+from tryon_jax.scoring import ALL, Value
 from tryon_jax.setup import UsageError, make_system, pipeline
 from tryon_jax.weights import Trained, last_stage, trained
 
@@ -107,11 +107,9 @@ def scored(run: Trained, data: Any) -> Table:
     """
     usual = scoring.tools(scoring.metrics_of(run.system), distances=())
     mesh, batch_size = sharding.data_mesh(), run.config.batch_size
-    values = []
-    for kind in data.kinds:
-        examiner = Examiner(run.system, data, kind, tools=usual, batch_size=batch_size, mesh=mesh)
-        values += scoring.mean_values(examiner.mark(run.state))
-    return tabulated(values)
+    found = scoring.examiners(run.system, data, tools=usual, batch_size=batch_size, mesh=mesh)
+    marked = [examiner.mark(run.state) for examiner in found]
+    return tabulated([value for one in marked for value in scoring.mean_values(one)])
 
 
 def tabulated(values: list[Value]) -> Table:

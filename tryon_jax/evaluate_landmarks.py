@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 from data_pipelines import crops
-from tryon_jax.landmark_tables import PERSON, Layout
+from tryon_jax.landmark_layouts import PERSON, Layout
 from tryon_jax.metrics import landmarks as scores
 from tryon_jax.weights import Trained
 
@@ -125,7 +125,9 @@ def _seen(run: Trained, data: Any) -> Seen:
 def _stride(run: Trained) -> float:
     """Pixels of a crop to one of its heatmaps, for the PCK of HRNet's code."""
     fields = run.config.model[run.config.data.points]
-    return 1.0 if fields.get("head", "conv") == "deconv" else 4.0
+    if fields.kind == "pose_resnet":
+        return 32 / 2 ** len(fields.deconvolutions)
+    return 1.0 if fields.head == "deconv" else 4.0
 
 
 def _trunks(seen: Seen, layout: Layout) -> Mapping[str, np.ndarray]:

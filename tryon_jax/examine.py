@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from data_pipelines.leaks import Leaks, find
 from tryon_jax import record, scoring, sharding, weights
 from tryon_jax.contents import Entry, Group, group_of
+from tryon_jax.folders import stem
 from tryon_jax.metrics import judges
-from tryon_jax.scoring import Examiner, Tools, Value
+from tryon_jax.scoring import Marked, Tools, Value
 from tryon_jax.setup import UsageError, batch_template, pipeline
 from tryon_jax.weights import Trained, trained
+
+UNSEEN = "unseen"  # the subset of items that were not trained on, where others were
 
 
 class Options(NamedTuple):
@@ -62,13 +65,13 @@ def examine(workdir: str | os.PathLike[str], options: Options, *, name: str = ""
             "there are no held-out items: name a test folder or a list of test pairs in config.data"
         )
     tools = tools_of(run, options)
-    groups, values, notes = _marked(run, data, tools=tools)
+    leaks = leaks_of(data)
+    groups, values, notes = _marked(run, data, tools=tools, leaks=leaks)
     if not values:
         raise UsageError(
             "no held-out item has a truth: list persons in their own garment in "
             f"{run.config.data.get('test_same', 'the test set')}, in {run.config.data.root}"
         )
-    leaks = leaks_of(data)
     entry = Entry(
         name or Path(workdir).name or str(workdir),
         facts(run, tools=tools),
@@ -151,24 +154,37 @@ def leaks_of(data: Any) -> Leaks | None:
     return leaks
 
 
+def with_unseen(marked: Marked, leaks: Leaks | None) -> Marked:
+    """Adds the subset of items whose picture is not among the training pictures, if some are."""
+    if not leaks or not leaks.pairs:
+        return marked
+    known = {stem(pair.test) for pair in leaks.pairs}
+    known |= {PurePosixPath(name).name for name in known}  # a try-on names persons alone
+    subsets = [
+        own if known & {stem(name), name.partition("+")[0]} else own | {UNSEEN}
+        for name, own in zip(marked.names, marked.subsets, strict=True)
+    ]
+    return marked._replace(subsets=subsets)
+
+
 def _marked(
-    run: Trained, data: Any, *, tools: Tools
+    run: Trained, data: Any, *, tools: Tools, leaks: Leaks | None
 ) -> tuple[dict[str, Group], list[Value], list[str]]:
     """Items, numbers and notes of every kind that has anything to score."""
     groups, values, notes = {}, [], []
-    mesh = sharding.data_mesh()
-    for kind in data.kinds:
-        examiner = Examiner(
-            run.system, data, kind, tools=tools, batch_size=run.config.batch_size, mesh=mesh
-        )
-        marked, real = examiner.mark(run.state, tiles=True), examiner.real()
+    mesh, batch_size = sharding.data_mesh(), run.config.batch_size
+    for examiner in scoring.examiners(
+        run.system, data, tools=tools, batch_size=batch_size, mesh=mesh
+    ):
+        marked = with_unseen(examiner.mark(run.state, tiles=True), leaks)
+        real = examiner.real()
         try:
             found = examiner.values(marked, real)
         except ValueError as error:
             raise UsageError(str(error)) from error
         if found:
             values += found
-            groups[kind] = group_of(examiner, scoring.with_nearest(marked, real))
+            groups[examiner.kind] = group_of(examiner, scoring.with_nearest(marked, real))
             notes += examiner.notes(marked, real)
     return groups, values, list(dict.fromkeys(notes))
 

@@ -192,13 +192,23 @@ def flipped_back(maps: jax.Array, *, order: tuple[int, ...]) -> jax.Array:
     return maps[:, :, ::-1][..., jnp.array(order)]
 
 
-def flip_averaged(maps: jax.Array, mirrored: jax.Array, *, order: tuple[int, ...]) -> jax.Array:
+def flip_averaged(
+    maps: jax.Array, mirrored: jax.Array, *, order: tuple[int, ...], shift: int
+) -> jax.Array:
     """The mean of a picture's maps and of its mirrored picture's.
 
-    The latter are moved by a column to the right, for a mirrored pixel lies 1 / stride off.
+    Args:
+      maps: [N, H, W, K], of the picture.
+      mirrored: likewise, of the mirrored one.
+      order: `landmark_tables.mirror_order`.
+      shift: columns by which the latter are moved to the right: 1, for a mirrored pixel lies
+        1 - 1 / stride off; 0 for maps of the picture's size.
     """
     back = flipped_back(mirrored, order=order)
-    return (maps + jnp.concatenate([back[:, :, :1], back[:, :, :-1]], 2)) / 2
+    if shift:
+        edge = jnp.repeat(back[:, :, :1], shift, 2)
+        back = jnp.concatenate([edge, back[:, :, :-shift]], 2)
+    return (maps + back) / 2
 
 
 def _errors(maps: jax.Array, target: jax.Array, weight: jax.Array | None) -> jax.Array:

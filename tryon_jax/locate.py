@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ from data_pipelines.keypoint_items import Record
 from data_pipelines.prepare import DataError
 from tryon_jax import outputs
 from tryon_jax.files import write_atomic
-from tryon_jax.landmark_tables import GARMENTS, PERSON, Layout
+from tryon_jax.landmark_layouts import GARMENTS, PERSON, Layout
 from tryon_jax.setup import UsageError
 from tryon_jax.system import Finding
 from tryon_jax.weights import Trained, trained
@@ -43,14 +43,21 @@ class Options(NamedTuple):
 
 
 class Job(NamedTuple):
-    """A picture and what is known of it."""
+    """A picture to look at, and what is known of it."""
 
     path: Path
     name: str  # of the files that are written, without a suffix
+    box: crops.Box | None  # None: the whole picture
+    group: int  # in the layout's groups, or 0: to be found
+
+
+class Answer(NamedTuple):
+    """What was found in a picture."""
+
+    job: Job
     picture: np.ndarray  # uint8 [H, W, 3]
     box: crops.Box
-    enlarged: float
-    group: int  # in the layout's groups, or 0
+    points: np.ndarray  # [K, 3], (x, y, maximum of the heatmap) in the picture's pixels
 
 
 def locate(workdir: str | os.PathLike[str], options: Options) -> int:
@@ -75,18 +82,16 @@ def locate(workdir: str | os.PathLike[str], options: Options) -> int:
     print(f"weights: {run.origin}")
     layout = _finding(run).layout
     jobs = [_job(name, path, run) for name, path in paths.items()]
-    rows = [_write(job, points, target, layout=layout) for job, points in _found(run, jobs)]
-    images = [
-        {"id": i, "file_name": file_name(job, options), "height": height, "width": width}
-        for i, job in enumerate(jobs)
-        for height, width in [job.picture.shape[:2]]
-    ]
-    annotations = [
-        keypoint_json.annotation(
-            i, record, image_id=i, layout=layout, score=_score(record.points, scores)
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for number, answer in enumerate(_answers(run, jobs)):
+        height, width = answer.picture.shape[:2]
+        name = file_name(answer.job, options)
+        images.append({"id": number, "file_name": name, "height": height, "width": width})
+        record, score = _write(answer, target, layout=layout)
+        annotations.append(
+            keypoint_json.annotation(number, record, image_id=number, layout=layout, score=score)
         )
-        for i, (record, scores) in enumerate(rows)
-    ]
     whole = keypoint_json.document(layout, images=images, annotations=annotations)
     write_atomic(target / WHOLE, f"{json.dumps(whole, indent=1)}\n".encode())
     print(f"found landmarks in {len(jobs)} picture{'s' * (len(jobs) != 1)}: {target}")
@@ -153,27 +158,29 @@ def _pictures(options: Options) -> tuple[dict[str, Path], Path]:
 
 
 def _job(name: str, path: Path, run: Trained) -> Job:
-    """Reads a picture and what stands beside it."""
-    try:
-        with path.open("rb") as file:
-            picture = ops.decode(file)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read ({error})") from error
-    height, width = picture.shape[:2]
+    """Reads what stands beside a picture."""
     beside = path.with_suffix(".json")
     if not beside.exists():
-        return Job(path, name, picture, (0.0, 0.0, width, height), 1.0, _group({}, run))
+        return Job(path, name, None, _group({}, run))
     try:
         known = json.loads(beside.read_text())
-        box = tuple(float(side) for side in known.get("box", (0, 0, width, height)))
-        if len(box) != 4 or min(box[2:]) <= 0 or not np.isfinite(box).all():
+        sides = [float(side) for side in known.get("box", ())]
+        if sides and (len(sides) != 4 or min(sides[2:]) <= 0 or not np.isfinite(sides).all()):
             raise ValueError(f"box must be [left, top, width, height], got {known['box']}")
-        enlarged = run.config.data.enlarged if "box" in known else 1.0
-        return Job(path, name, picture, box, enlarged, _group(known, run))
+        box = (sides[0], sides[1], sides[2], sides[3]) if sides else None
+        return Job(path, name, box, _group(known, run))
     except (AttributeError, TypeError, ValueError) as error:
         raise DataError(
             f'{beside}: {error}; write {{"box": [left, top, width, height]}} in pixels'
         ) from error
+
+
+def _read(path: Path) -> np.ndarray:
+    try:
+        with path.open("rb") as file:
+            return ops.decode(file)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read ({error})") from error
 
 
 def _group(known: Mapping[str, Any], run: Trained) -> int:
@@ -189,50 +196,54 @@ def _group(known: Mapping[str, Any], run: Trained) -> int:
     return GARMENTS + known["category"]
 
 
-def _found(run: Trained, jobs: Sequence[Job]) -> list[tuple[Job, np.ndarray]]:
-    """Each picture's landmarks in its own pixels, [K, 3], (x, y, maximum of the heatmap)."""
+def _answers(run: Trained, jobs: Sequence[Job]) -> Iterator[Answer]:
+    """What is found in each picture, a batch at a time."""
     find, size = jax.jit(_finding(run).find), keypoint_fields.size(run.config)
     count = min(run.config.batch_size, len(jobs))
-    made: list[tuple[Job, np.ndarray]] = []
     for first in range(0, len(jobs), count):
-        part = list(jobs[first : first + count])
-        cut = [crops.around(job.box, size=size, enlarged=job.enlarged) for job in part]
-        pictures = [
-            ops.normalise(crops.cut(job.picture, crop, size=size))
-            for job, crop in zip(part, cut, strict=True)
+        part = jobs[first : first + count]
+        pictures = [_read(job.path) for job in part]
+        boxes, cut = [], []
+        for job, picture in zip(part, pictures, strict=True):
+            height, width = picture.shape[:2]
+            boxes.append(job.box or (0.0, 0.0, float(width), float(height)))
+            enlarged = run.config.data.enlarged if job.box else 1.0
+            cut.append(crops.around(boxes[-1], size=size, enlarged=enlarged))
+        seen = [
+            ops.normalise(crops.cut(picture, crop, size=size))
+            for picture, crop in zip(pictures, cut, strict=True)
         ]
-        filled = pictures + [pictures[-1]] * (count - len(part))  # one shape, compiled once
-        points = np.asarray(find(run.state, {"picture": np.stack(filled)}))
-        for job, crop, own in zip(part, cut, points, strict=False):
+        seen += seen[-1:] * (count - len(part))  # one shape, compiled once
+        points = np.asarray(find(run.state, {"picture": np.stack(seen)}))
+        for job, picture, box, crop, own in zip(part, pictures, boxes, cut, points, strict=False):
             places = crops.apply(crops.inverse(crop, size=size), own[:, :2])
-            made.append((job, np.concatenate([places, own[:, 2:]], 1)))
-    return made
+            yield Answer(job, picture, box, np.concatenate([places, own[:, 2:]], 1))
 
 
-def _write(job: Job, points: np.ndarray, target: Path, *, layout: Layout) -> tuple[Record, Any]:
-    """Draws and lists one picture's landmarks."""
+def _write(answer: Answer, target: Path, *, layout: Layout) -> tuple[Record, float]:
+    """Draws and lists one picture's landmarks; their record and its score."""
+    job, points = answer.job, answer.points
     group = job.group or max(
         layout.groups, key=lambda g: float(points[slice(*layout.groups[g]), 2].mean())
     )
     start, stop = layout.groups[group]
-    shown = np.zeros_like(points)
-    own = points[start:stop]
+    own, shown = points[start:stop], np.zeros_like(points)
     shown[start:stop] = np.where(own[:, 2:] >= SURE, np.insert(own[:, :2], 2, 2.0, axis=1), 0)
-    outputs.save(target / f"{job.name}.png", drawn(job.picture, shown, layout=layout))
-    area = job.box[2] * job.box[3]
-    record = Record(job.name, 0, job.box, shown, area, group, job.path)
+    outputs.save(target / f"{job.name}.png", drawn(answer.picture, shown, layout=layout))
     listed = {
         "picture": str(job.path),
         "object": layout.titles[group],
         "category": group - GARMENTS if group > GARMENTS else None,
-        "box": list(job.box),
+        "box": list(answer.box),
         "landmarks": {
             name: {"x": round(x, 2), "y": round(y, 2), "score": round(score, 4)}
             for name, (x, y, score) in zip(layout.names[start:stop], own.tolist(), strict=True)
         },
     }
     write_atomic(target / f"{job.name}.json", f"{json.dumps(listed, indent=1)}\n".encode())
-    return record, points[:, 2]
+    area = answer.box[2] * answer.box[3]
+    record = Record(job.name, 0, answer.box, shown, area, group, job.path)
+    return record, _score(shown, points[:, 2])
 
 
 def _score(points: np.ndarray, scores: np.ndarray) -> float:

@@ -25,6 +25,7 @@ from tryon_jax.metrics import fid, judges, rows, sets
 from tryon_jax.metrics.judges import Judge
 from tryon_jax.metrics.resize import resize_on_host
 from tryon_jax.metrics.sets import Features
+from tryon_jax.stopping import agreed
 
 AT_ONCE = 16  # pictures in a batch, about
 FORMAT = 1  # of the files in the cache
@@ -60,12 +61,14 @@ def remembered(
     for name, judge in by_name.items():
         origin = hashlib.sha256(f"{FORMAT} {judge.origin}".encode()).hexdigest()[:16]
         path = folder() / f"{content}-{name}-{origin}.npz"
-        found[name] = _read(path, width=judge.width)
-        if found[name] is None:
-            found[name] = features(pictures(), judge, mesh=mesh)
+        kept = _read(path, width=judge.width)
+        missing = agreed(kept is None)  # all processes compute together, or none does
+        if missing or kept is None:
+            kept = features(pictures(), judge, mesh=mesh)
             if jax.process_index() == 0:
-                _write(path, found[name])
-    return {name: kept for name, kept in found.items() if kept is not None}
+                _write(path, kept)
+        found[name] = kept
+    return found
 
 
 def fingerprint(pictures: Iterable[np.ndarray]) -> str:

@@ -3,7 +3,8 @@
 `--mode=texture` of a run whose system can (`System.retexture`). What becomes of NAME and TEXTURE is
 result/NAME+TEXTURE.png, and strip/NAME+TEXTURE.png shows it beside the person, the translation
 without the texture, and the texture where it was laid. Several of either also give sheet.png:
-textures along the top, persons down the side. Without textures (`--method=plain`) it translates.
+textures along the top, persons down the side. `--mode=infer` of such a run translates the garments
+without a texture.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from data_pipelines.landmark_layout import DOMAINS_FILE, items_at
 from data_pipelines.prepare import DataError
 from tryon_jax import grids, outputs
 from tryon_jax.setup import UsageError, browse
-from tryon_jax.system import Retexture
 from tryon_jax.weights import Trained, trained
 
 STRIP = ("source", "plain", "laid", "result")
@@ -54,6 +54,22 @@ class Options(NamedTuple):
     checkpoint: str = "latest"
     average: bool = True
     overwrite: bool = False
+
+
+class Plain(NamedTuple):
+    """What `--mode=infer` of such a run is told: the same without a texture."""
+
+    output: str
+    input: str = ""
+    direction: str = "ab"
+    checkpoint: str = "latest"
+    average: bool = True
+    overwrite: bool = False
+
+
+def translate(workdir: str | os.PathLike[str], options: Plain) -> int:
+    """Translates garments as they are; otherwise as `retexture`."""
+    return retexture(workdir, Options(**options._asdict(), method=PLAIN))
 
 
 def retexture(workdir: str | os.PathLike[str], options: Options) -> int:
@@ -95,7 +111,7 @@ def retexture(workdir: str | os.PathLike[str], options: Options) -> int:
 
 def _check(options: Options) -> None:
     if not options.output:
-        raise UsageError("--mode=texture needs --output=FOLDER_OR_PICTURE")
+        raise UsageError("--output is missing: name a folder, or a picture for a single one")
     if bool(options.texture) == (options.method == PLAIN):
         raise UsageError(
             f"--method={options.method} with --texture={options.texture!r}: give textures by "
@@ -174,7 +190,7 @@ def _offset(options: Options) -> tuple[float, float]:
 
 def _made(
     run: Trained,
-    dress: Retexture,
+    dress: Callable[..., dict[str, jax.Array]],
     *,
     items: Mapping[str, Callable[[], Item]],
     textures: Mapping[str, np.ndarray],

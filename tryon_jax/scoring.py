@@ -134,6 +134,10 @@ class Examiner:
         }
         self._weights = sharding.place_whole(weights, mesh=mesh)
 
+    def share(self, other: Examiner) -> None:
+        """Takes the program of an examiner of the same system and exam."""
+        self._measure, self._weights = other._measure, other._weights
+
     def mark(self, state: State, *, tiles: bool = False) -> Marked:
         """Scores and features of all items; with `tiles` also small pictures."""
         marked = Marked(self.kind, [], [], {}, {}, {}, {}, [])
@@ -147,8 +151,9 @@ class Examiner:
             }
             marked.names.extend(held.names)
             marked.subsets.extend(held.subsets)
+            shown = made.pop("shown")
             if tiles:
-                marked.tiles.extend(_tiles(made.pop("shown"), count=count))
+                marked.tiles.extend(_tiles(shown, count=count))
             parts.append(made)
         return self._gathered(marked, parts)
 
@@ -233,6 +238,25 @@ class Examiner:
                     before = found.get(name) or sets.init(self._tools.judges[name].width)
                     found[name] = sets.update(before, features)
         return marked._replace(scores=scores, metric_of=metric_of, **groups)
+
+
+def examiners(
+    system: System, data: Any, *, tools: Tools, batch_size: int, mesh: Mesh, limit: int = 0
+) -> list[Examiner]:
+    """One for each kind of held-out items; kinds that are examined alike share their program.
+
+    Args as of `Examiner`.
+    """
+    found: list[Examiner] = []
+    for kind in data.kinds:
+        examiner = Examiner(
+            system, data, kind, tools=tools, batch_size=batch_size, mesh=mesh, limit=limit
+        )
+        for other in found:
+            if other.exam == examiner.exam:
+                examiner.share(other)
+        found.append(examiner)
+    return found
 
 
 def with_nearest(marked: Marked, real: Mapping[str, Features]) -> Marked:

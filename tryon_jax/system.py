@@ -19,7 +19,7 @@ import optax
 
 from tryon_jax import losses
 from tryon_jax.exams import Exam
-from tryon_jax.landmark_tables import Layout
+from tryon_jax.landmark_layouts import Layout
 from tryon_jax.optim import Optimizer
 
 Tree = Any  # nested dicts of arrays
@@ -56,29 +56,6 @@ class Finding(NamedTuple):
     find: Callable[[State, Batch], jax.Array]
 
 
-class Retexture(Protocol):
-    """What a system of garments and masks offers to give garments another texture."""
-
-    def __call__(
-        self,
-        state: State,
-        batch: Batch,
-        *,
-        texture: jax.Array,
-        direction: str,
-        method: str,
-        fill: str,
-        scale: float,
-        offset: tuple[float, float],
-    ) -> dict[str, jax.Array]:
-        """Translates one item, its garment in a texture; pictures [1, H, W, 3 or 1] in [-1, 1].
-
-        Keys: `result`, and `plain` and `mask` (the translation without the texture), `laid` (the
-        texture where it was put), `source`.
-        """
-        ...
-
-
 class State(NamedTuple):
     """All that a run is; every leaf is an array, saved and donated alike.
 
@@ -111,7 +88,8 @@ class System(NamedTuple):
     # networks of an original's file or folder, by name: `port.originals.Original`
     originals: Callable[[str], Mapping[str, Any]] | None = None
     finding: Finding | None = None  # of systems that find landmarks
-    retexture: Retexture | None = None  # of systems whose garments can take a texture
+    # of systems whose garments take textures, see systems/designgan_texture.py
+    retexture: Callable[..., dict[str, jax.Array]] | None = None
     exams: Mapping[str, Exam] = {}  # by kind of held-out items
 
 

@@ -138,8 +138,8 @@ def spline(
     Source: Bookstein 1989; solved in the precision of `nodes`, at least float32, with 1e-6 added
       to the kernel's diagonal, for points that all but coincide.
     """
-    nodes, values = full(nodes), full(values)
-    use = known.astype(nodes.dtype)
+    nodes, values = jnp.asarray(full(nodes)), jnp.asarray(full(values))
+    use = jnp.asarray(known, nodes.dtype)
 
     def terms(at: jax.Array) -> jax.Array:
         squared = jnp.sum((at[:, :, None] - nodes[:, None]) ** 2, -1)
@@ -155,7 +155,8 @@ def spline(
     lower = jnp.pad(jnp.swapaxes(own[..., count:], 1, 2), ((0, 0), (0, 0), (0, 3)))
     right = jnp.pad(values * use[..., None], ((0, 0), (0, 3), (0, 0)))
     weights = jnp.linalg.solve(jnp.concatenate([upper, lower], 1), right)
-    wanted = terms(jnp.broadcast_to(full(places), (len(nodes), *places.shape)))
+    places = jnp.asarray(places, nodes.dtype)
+    wanted = terms(jnp.broadcast_to(places, (len(nodes), *places.shape)))
     return jnp.einsum("npk,nkc->npc", wanted, weights, precision=jax.lax.Precision.HIGHEST)
 
 

@@ -159,18 +159,14 @@ def _examiners(setup: Setup) -> list[Examiner]:
         )
     except (OSError, ValueError) as error:
         raise UsageError(f"report.metric_names, report.inception: {error}") from error
-    return [
-        Examiner(
-            system,
-            setup.pipeline,
-            kind,
-            tools=tools,
-            batch_size=config.batch_size,
-            mesh=setup.mesh,
-            limit=config.report.metric_items,
-        )
-        for kind in setup.pipeline.kinds
-    ]
+    return scoring.examiners(
+        system,
+        setup.pipeline,
+        tools=tools,
+        batch_size=config.batch_size,
+        mesh=setup.mesh,
+        limit=config.report.metric_items,
+    )
 
 
 def _unaveraged(state: State) -> Mapping[str, Any]:

@@ -11,7 +11,8 @@ from tests.golden.landmark_networks import torch_shapes
 from tests.smoke.runs import picture, run, smoke
 from tests.unit.port.torch_writer import whole, write_zip
 from tryon_jax import adopt, evaluate, locate, setup
-from tryon_jax.landmark_tables import COCO17, garment_layout
+from tryon_jax.landmark_layouts import garment_layout
+from tryon_jax.landmark_tables import COCO17
 from tryon_jax.port import hrnet
 from tryon_jax.systems import landmarks
 from tryon_jax.train import DONE

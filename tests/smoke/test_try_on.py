@@ -12,13 +12,14 @@ from PIL import Image
 from data_pipelines import viton, viton_dolls
 from data_pipelines.prepare import DataError
 from tests.smoke.runs import changed, picture, rows, run, smoke
-from tryon_jax import evaluate, grids, outputs, prewarp, try_on, weights
+from tryon_jax import evaluate, examine, grids, outputs, prewarp, scoring, try_on, weights
 from tryon_jax.metrics import lpips
 from tryon_jax.metrics.pairs import ssim
 from tryon_jax.setup import UsageError
 from tryon_jax.systems.cpvton_tom import CPVTONTOM
 from tryon_jax.train import DONE
 
+NO_SETS = examine.Options(metrics="none")  # their judge would look at every doll
 MADE = {"try-on", "warp-cloth", "warp-mask", "strip"}
 
 
@@ -233,11 +234,12 @@ class TestTryOn:
 class TestEvaluate:
     def test_scores_are_those_of_the_arrays(self, staged, restored, monkeypatch, capsys):
         monkeypatch.setattr(viton_dolls, "TEST_DOLLS", 4)
-        monkeypatch.setattr(evaluate, "trained", restored)
-        assert evaluate.evaluate(staged) == DONE
+        monkeypatch.setattr(examine, "trained", restored)
+        assert evaluate.evaluate(staged, NO_SETS) == DONE
         blocks = capsys.readouterr().out.split("\n\n")
         written = json.loads((staged / "metrics.json").read_text())
         (staged / "metrics.json").unlink()
+        (staged / "report.html").unlink()
         assert written["weights"] == f"step 4 of {staged / 'tom'}"
         assert "4 + 4 test pairs" in written["data"]
         network = restored(staged)
@@ -261,16 +263,17 @@ class TestEvaluate:
 
     def test_without_the_package_lpips_is_left_out(self, staged, restored, monkeypatch, capsys):
         monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-        found = evaluate._metrics(restored(staged))
+        names = scoring.metrics_of(restored(staged).system)
+        found = scoring.tools(names, distances=()).metrics
         assert set(found) == {"iou", "l1", "ssim"}
         assert "without LPIPS: the weights of alexnet are in the package" in capsys.readouterr().out
 
     def test_a_run_without_truths_is_refused(self, staged, restored, monkeypatch):
         whole = restored(staged)
-        translation = whole._replace(system=whole.system._replace(scores={}))
-        monkeypatch.setattr(evaluate, "trained", lambda *_, **__: translation)
-        with pytest.raises(UsageError, match=r"which has no truth .*evaluate takes try-on runs"):
-            evaluate.evaluate(staged)
+        translation = whole._replace(system=whole.system._replace(scores={}, exams={}))
+        monkeypatch.setattr(examine, "trained", lambda *_, **__: translation)
+        with pytest.raises(UsageError, match=r"which has no truth .* and names no fakes"):
+            evaluate.evaluate(staged, NO_SETS)
 
     def test_a_set_without_truths_is_refused(
         self, staged, wardrobe, restored, monkeypatch, tmp_path
@@ -284,9 +287,9 @@ class TestEvaluate:
             (root / "test" / "cloth" / f"00000{n}_1.jpg").unlink()
         found = restored(staged)
         config = changed(found.config.copy_and_resolve_references(), {"data__root": str(root)})
-        monkeypatch.setattr(evaluate, "trained", lambda *_, **__: found._replace(config=config))
+        monkeypatch.setattr(examine, "trained", lambda *_, **__: found._replace(config=config))
         with pytest.raises(UsageError, match=r"no held-out item has a truth: .*test_pairs_same.tx"):
-            evaluate.evaluate(staged)
+            evaluate.evaluate(staged, NO_SETS)
 
 
 def direct_scores(network, pairs):

@@ -24,13 +24,13 @@ ROOMS = {
     "segmenters": "segment",
     "port": "port",
     "systems": "systems",
-    "games": "attention_game",
+    "games": "attention_game garment_scores",
     "step": "exams system",
     "networks": "networks",
     "parts": "attention garment_style heatmap landmark_maps losses optim patches pictures pool "
     "skin texture texture_warp warp",
     "layers": "layers",
-    "tables": "landmark_tables",
+    "tables": "landmark_layouts landmark_tables",
 }
 OUTSIDE = {"launch": "launch", "data_pipelines": "data", "configs": "configs"}
 
@@ -41,7 +41,7 @@ BELOW = {
     "evaluation": "run services metrics port step data",
     "run": "services port step",
     "services": "step",
-    "metrics": "networks port layers tables",
+    "metrics": "networks parts port layers tables",
     "segmenters": "services networks port layers data",
     "port": "",
     "systems": "games step port networks parts layers tables",

@@ -80,15 +80,3 @@ def test_labels_that_importers_use_stand_where_the_data_sets_put_them():
         "skirt", "pants", "torso-skin",
     )  # fmt: skip
     assert [len(points) for points in tables.FLD_POINTS.values()] == [6, 4, 8]
-
-
-def test_a_layout_of_two_categories_lies_one_behind_the_other():
-    layout = tables.garment_layout((8, 7))
-    assert layout.count == 24 and layout.groups == {108: (0, 14), 107: (14, 24)}
-    assert layout.names[14] == "shorts 1" and layout.mirror_order[14] == 16
-    assert layout.sigmas[14] == tables.GARMENT_SIGMAS[158]
-    assert (14, 15) in layout.lines and len(layout.lines) == 24
-    assert tables.garment_layout().sigmas == tables.GARMENT_SIGMAS
-    assert tables.garment_layout().flip_pairs == tables.all_flip_pairs()
-    with pytest.raises(ValueError, match=r"from 1 to 13, got \(8, 14\)"):
-        tables.garment_layout((8, 14))

@@ -138,7 +138,7 @@ def _blocks(fake: Features, real: Features, _: Features | None) -> tuple[float, 
     return _by_error(kid.blocks(real.kept.array(), fake.kept.array()))
 
 
-def _mean_blocks(fake: Features, real: Features, source: Features | None):
+def _mean_blocks(fake: Features, real: Features, source: Features | None) -> tuple[float, Interval]:
     if source is None:
         raise ValueError("mean_kid_ugatit compares with what the fakes were made from, too")
     arrays = (x.kept.array() for x in (real, source, fake))

@@ -66,7 +66,9 @@ def resize(levels: jax.Array, *, size: tuple[int, int], convention: str) -> jax.
     return x.astype(jnp.float32)
 
 
-def resize_on_host(image_uint8: np.ndarray, *, size: tuple[int, int], convention: str):
+def resize_on_host(
+    image_uint8: np.ndarray, *, size: tuple[int, int], convention: str
+) -> np.ndarray:
     """One picture resized in NumPy, so that pictures of many sizes compile nothing.
 
     Args:

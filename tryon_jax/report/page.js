@@ -44,9 +44,11 @@ function chips(place, options, chosen, choose) {
 // ---- head ----
 function showHead() {
   find("title").textContent = data.title;
-  find("runs").replaceChildren(...data.runs.map((run, number) =>
-    make("span", {}, several ? dot(number) : "", several ? `${run.name}: ` : "",
-      Object.entries(run.facts).map(([name, value]) => `${name} ${value}`).join(" · "))));
+  find("runs").replaceChildren(...data.runs.map((run, number) => {
+    const facts = Object.entries(run.facts), short = facts.length ? facts[0][1].split(" (")[0] : "";
+    return make("details", {}, make("summary", {}, several ? dot(number) : "", several ? `${run.name}: ${short}` : short),
+      ...facts.map(([name, value]) => make("div", {}, `${name}: ${value}`)));
+  }));
   const notes = data.notes.map((text) => make("p", {class: "note warn"}, text));
   if (data.leaks) {
     const pairs = data.leaks.pairs;
@@ -83,7 +85,8 @@ function rival(value) {
   if (metric === value.name) return "";
   const other = data.values.find((one) => one.run === value.run && one.kind === value.kind && one.subset === value.subset
     && (one.name === `copy_${metric}` || (value.name.startsWith("warp") && one.name === `flat_${metric}`)));
-  if (!other) return "";
+  const perfect = other && (other.value === 0 || (other.better === "higher" && other.value > 0.99999));
+  if (!other || perfect) return "";  // an unchanged picture that is the truth itself
   const beaten = (value.value > other.value) === (value.better === "higher");
   const what = other.name.startsWith("flat") ? "flat garment" : "unchanged picture";
   return make("div", {class: `rival ${beaten ? "up" : "down"}`}, `${what} ${digits(other.value)}`);
@@ -351,8 +354,8 @@ function listen() {
   find("next").addEventListener("click", () => view(viewed + 1));
   find("close").addEventListener("click", close);
   find("viewer").addEventListener("close", () => clearInterval(timer));
-  find("viewer").addEventListener("keydown", (event) => {
-    if (event.target.matches("select, input")) return;
+  document.addEventListener("keydown", (event) => {
+    if (!find("viewer").open || event.target.matches("select, input")) return;
     if (event.key === "ArrowLeft") view(viewed - 1);
     if (event.key === "ArrowRight") view(viewed + 1);
   });

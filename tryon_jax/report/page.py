@@ -81,7 +81,7 @@ def write(
 
 def filled(record: dict[str, Any]) -> bytes:
     """The page of a record."""
-    data = json.dumps(record, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
+    data = json.dumps(record, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     page = (HERE / "page.html").read_text()
     parts = {
         "<!--TITLE-->": _escaped(record["title"]),

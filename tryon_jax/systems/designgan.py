@@ -22,11 +22,11 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 
 from tryon_jax import attention, garment_style, losses, optim, skin, system
+from tryon_jax.garment_scores import DIRECTIONS, EXAMS, scores
 from tryon_jax.networks.designgan_discriminator import ScaledDiscriminator
 from tryon_jax.networks.designgan_generator import DesignGenerator, Dressed, dress
 from tryon_jax.pool import ImagePool
 from tryon_jax.systems import designgan_instagan
-from tryon_jax.systems.designgan_scores import DIRECTIONS, EXAMS, scores
 from tryon_jax.systems.designgan_texture import retexture
 
 GENERATORS = ("designgan", "instagan")
@@ -70,6 +70,7 @@ class DesignGAN(nn.Module):
     maker = "gen"
     sampled = ("gen_ab", "gen_ba")
     directions = {}  # noqa: RUF012
+    exams = EXAMS
     multiple = 8
     exams = EXAMS
     strips = {  # noqa: RUF012

@@ -24,11 +24,11 @@ from flax import linen as nn
 from ml_collections import ConfigDict
 
 from tryon_jax import losses, optim, system
+from tryon_jax.garment_scores import DIRECTIONS, EXAMS, scores
 from tryon_jax.layers.precision import full
 from tryon_jax.networks.designgan_generator import Dressed
 from tryon_jax.networks.instagan import SetDiscriminator, SetGenerator, merged, present
 from tryon_jax.pool import ImagePool
-from tryon_jax.systems.designgan_scores import DIRECTIONS, EXAMS, scores
 
 Made = Mapping[str, jax.Array]
 
@@ -56,6 +56,7 @@ class InstaGAN(nn.Module):
     maker = "gen"
     sampled = ("gen_ab", "gen_ba")
     directions = {}  # noqa: RUF012
+    exams = EXAMS
     multiple = 8
     exams = EXAMS
     scores = scores({"a": (), "b": ()})

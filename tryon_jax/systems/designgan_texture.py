@@ -68,7 +68,8 @@ def retexture(
       offset: (x, y) of the picture where a tile begins.
 
     Returns:
-      See `system.Retexture`.
+      Pictures [1, H, W, 3 or 1] in [-1, 1]: `source`; `plain` and `mask`, the translation without
+      the texture; `laid`, the texture where it was put; `result`.
 
     Raises:
       ValueError: if a word is unknown.

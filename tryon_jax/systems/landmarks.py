@@ -20,7 +20,7 @@ import numpy as np
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from tryon_jax import heatmap, landmark_maps, landmark_tables, losses, optim, system
+from tryon_jax import heatmap, landmark_layouts, landmark_maps, losses, optim, system
 from tryon_jax.layers.conv import enlarge_bilinear
 from tryon_jax.layers.precision import full
 from tryon_jax.layers.remat import run
@@ -41,7 +41,7 @@ class Landmarks(nn.Module):
     network: str
     fields: Mapping[str, Any]  # of the network
     maps: Mapping[str, Any]  # `config.model.heatmap`
-    layout: landmark_tables.Layout
+    layout: landmark_layouts.Layout
     remat: bool = False
     dtype: jnp.dtype = jnp.float32
 
@@ -126,7 +126,9 @@ class Landmarks(nn.Module):
         if not self.maps["flip_test"]:
             return maps
         mirrored = self._maps(picture[:, :, ::-1], update=False)
-        return landmark_maps.flip_averaged(maps, mirrored, order=self.layout.mirror_order)
+        shift = 0 if maps.shape == (*picture.shape[:3], maps.shape[-1]) else 1
+        order = self.layout.mirror_order
+        return landmark_maps.flip_averaged(maps, mirrored, order=order, shift=shift)
 
     def _found(self, maps: jax.Array, picture: jax.Array) -> jax.Array:
         places, score = landmark_maps.decode(maps, how=self.maps["decoding"])
@@ -135,7 +137,7 @@ class Landmarks(nn.Module):
 
 
 def built(
-    fields: Mapping[str, Any], layout: landmark_tables.Layout, *, dtype: jnp.dtype = jnp.float32
+    fields: Mapping[str, Any], layout: landmark_layouts.Layout, *, dtype: jnp.dtype = jnp.float32
 ) -> HRNet | PoseResNet:
     """The network that a config's fields describe.
 
@@ -203,13 +205,13 @@ def make(config: ConfigDict) -> system.System:
     )
 
 
-def layout_of(config: ConfigDict) -> landmark_tables.Layout:
+def layout_of(config: ConfigDict) -> landmark_layouts.Layout:
     """What the outputs of a run's network stand for.
 
     Raises:
       ValueError: if `data.points` or `data.categories` are unknown.
     """
-    return landmark_tables.layout(config.data.points, config.data.categories)
+    return landmark_layouts.layout(config.data.points, config.data.categories)
 
 
 def _check(maps: Mapping[str, Any]) -> None:

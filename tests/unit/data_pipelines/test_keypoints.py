@@ -10,7 +10,8 @@ from configs import landmarks_garment, landmarks_human
 from data_pipelines import crops, keypoint_items, keypoint_json, keypoints
 from data_pipelines.keypoint_items import Augmentation, Change, Record
 from data_pipelines.prepare import DataError
-from tryon_jax.landmark_tables import CATEGORIES, garment_layout, human_layout
+from tryon_jax.landmark_layouts import garment_layout, human_layout
+from tryon_jax.landmark_tables import CATEGORIES
 
 HUMAN = human_layout()
 SIZE = (48, 64)

@@ -17,13 +17,15 @@ MEASURED = {"ssim": (), "lpips": (), "l1": (), "l1_changed": ("real",), "l1_kept
 KEPT = {"colours": "garment_colours", "texture": "garment_texture"}
 
 Scores = dict[str, tuple[str, ...]]
-# held-out items come in both directions at once
+# held-out items come in both directions at once; as a set, what was made of a should look like b
 EXAMS = {
     "other": Exam(
+        fake="fake_b",
         shown=(
             *("real_a", "mask_a", "fake_b", "fake_mask_b", "true_b", "true_mask_b"),
             *("real_b", "mask_b", "fake_a", "fake_mask_a", "true_a", "true_mask_a"),
-        )
+        ),
+        source="real_a",
     )
 }
 
