@@ -19,7 +19,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from absl import app, flags, logging
 from ml_collections import ConfigDict
@@ -31,7 +30,6 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 from configs import cyclegan, designgan
 from tryon_jax import skin, train
 from tryon_jax.metrics import garments, lpips, pairs
-from tryon_jax.patches import patch
 from tryon_jax.setup import pipeline
 from tryon_jax.weights import trained
 
@@ -117,6 +115,13 @@ def _measured(
     """Scores of translations to domain b, [N] each."""
     truth, person = batch["true_b"], batch["real_a"]
     garment = (picture, batch["true_mask_b"], person, batch["mask_a"])
+    windows = skin.beside_source(
+        picture,
+        joints=batch["joints_a"],
+        skin=batch["skin_a"],
+        skin_valid=batch["skin_valid_a"],
+        parts=exposed,
+    )
     found = {
         "ssim": pairs.ssim(picture, truth),
         "lpips": judge(picture, truth),
@@ -124,24 +129,9 @@ def _measured(
         "l1_kept": pairs.l1_kept(picture, truth, person),
         "colours": garments.colours(*garment),
         "texture": garments.texture(*garment),
-        "skin": _skin(batch, picture, exposed=exposed),
+        "skin": garments.skin(*windows),
     }
     return found | ({} if mask is None else {"mask_iou": pairs.iou(mask, batch["true_mask_b"])})
-
-
-def _skin(
-    batch: Mapping[str, jax.Array], picture: jax.Array, *, exposed: tuple[str, ...]
-) -> jax.Array:
-    """Distance of bared windows to the person's skin, in Lab."""
-    source = batch["skin_a"]
-    boxes, usable = skin.windows(batch["joints_a"], parts=exposed, size=picture.shape[1:3])
-    usable &= batch["skin_valid_a"][:, None] > 0
-    count, size = boxes.shape[1], source.shape[1:3]
-    windows = [patch(picture, boxes[:, k], size=size) for k in range(count)]
-    known = jnp.repeat(usable, size[1], 1)[:, None, :, None]
-    known = jnp.broadcast_to(known, (len(source), size[0], count * size[1], 1))
-    sources = jnp.concatenate([source] * count, 2)
-    return garments.skin(jnp.concatenate(windows, 2), sources, known.astype("float32"))
 
 
 def table(found: Mapping[str, Scores]) -> str:

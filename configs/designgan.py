@@ -129,6 +129,7 @@ def _demo(config: ConfigDict) -> None:
     config.steps = 1500
     config.batch_size = 2
     config.data.enlarge = 4
+    config.optim.lr = 5e-4
     config.optim.policy = "linear"
     config.model.channels = 16
     config.model.blocks = 2

@@ -10,6 +10,7 @@ another's: without a source patch the item says nothing. Source: the paper's L_s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -81,6 +82,38 @@ def windows(
     return box, jnp.stack(known, 1) & inside
 
 
+def cut(pictures: jax.Array, boxes: jax.Array, *, size: tuple[int, int]) -> jax.Array:
+    """Several boxes [N, k, 4] of each picture [N, H, W, C] at one size: [N, k, *size, C]."""
+    return jax.vmap(partial(patch, size=size), (None, 1), 1)(pictures, boxes)
+
+
+def beside_source(
+    pictures: jax.Array,
+    *,
+    joints: jax.Array,
+    skin: jax.Array,
+    skin_valid: jax.Array,
+    parts: Sequence[str],
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """What should be bare and the person's own skin, to be compared; arguments as of `skin_loss`.
+
+    Returns:
+      [N, S, k * S, 3], all windows in a row; the source patch beside each, the same shape; and
+      [N, S, k * S, 1], 1 where a window can be compared, else -1.
+    """
+    boxes, usable = windows(joints, parts=parts, size=pictures.shape[1:3])
+    found = cut(pictures, boxes, size=skin.shape[1:3])
+    usable &= skin_valid[:, None] > 0
+    marks = 2.0 * usable[..., None, None, None] - 1
+
+    def row(patches: jax.Array) -> jax.Array:
+        n, k, height, width, c = patches.shape
+        return jnp.moveaxis(patches, 1, 2).reshape(n, height, k * width, c)
+
+    sources = jnp.broadcast_to(full(skin)[:, None], found.shape)
+    return row(found), row(sources), row(jnp.broadcast_to(marks, (*found.shape[:-1], 1)))
+
+
 def skin_distance(patches: jax.Array, skin: jax.Array, *, lowpass: int = 1) -> jax.Array:
     """Half of the mean squared distance, more in the middle than at the rims: [N].
 
@@ -92,8 +125,8 @@ def skin_distance(patches: jax.Array, skin: jax.Array, *, lowpass: int = 1) -> j
     both = [full(x) for x in (patches, skin)]
     if lowpass > 1:
         n, h, w, c = patches.shape
-        cut = (n, h // lowpass, lowpass, w // lowpass, lowpass, c)
-        both = [jnp.mean(x.reshape(cut), (2, 4)) for x in both]
+        squares = (n, h // lowpass, lowpass, w // lowpass, lowpass, c)
+        both = [jnp.mean(x.reshape(squares), (2, 4)) for x in both]
     weight = centre_gaussian(both[0].shape[1:3])
     ones = jnp.ones_like(both[0][..., :1])
     return style_distance(*both, valid=ones, weight=weight / jnp.mean(weight), norm="mse")
@@ -128,11 +161,10 @@ def skin_loss(
         return jnp.zeros(()), jnp.zeros((len(pictures),))
     boxes, usable = windows(joints, parts=parts, size=pictures.shape[1:3])
     covered = jax.lax.stop_gradient((full(masks) + 1) / 2)
-    total, counts = jnp.zeros(()), jnp.zeros((len(pictures),))
-    for k in range(boxes.shape[1]):
-        bare = coverage(covered, boxes[:, k]) < COVERED
-        counted = (usable[:, k] & bare & (skin_valid > 0)).astype(jnp.float32)
-        found = patch(pictures, boxes[:, k], size=skin.shape[1:3])
-        total = total + jnp.sum(counted * skin_distance(found, skin, lowpass=lowpass))
-        counts = counts + counted
+    bare = jax.vmap(coverage, (None, 1), 1)(covered, boxes) < COVERED
+    counted = (usable & bare & (skin_valid[:, None] > 0)).astype(jnp.float32)
+    found = cut(pictures, boxes, size=skin.shape[1:3])
+    distance = partial(skin_distance, lowpass=lowpass)
+    total = jnp.sum(counted * jax.vmap(distance, (1, None), 1)(found, skin))
+    counts = jnp.sum(counted, 1)
     return total / jnp.maximum(jnp.sum(counts), 1), counts

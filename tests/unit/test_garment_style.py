@@ -184,3 +184,20 @@ def test_a_plane_of_tiles_goes_on_and_light_falls_on_it():
     np.testing.assert_allclose(texture.shading(grey * 0, mask), 1, rtol=1e-5)
     edge = texture.feather(mask.at[:, :, 4:].set(0))
     np.testing.assert_allclose(edge[0, 5, 2:6, 0], [1, 2 / 3, 1 / 3, 0], rtol=1e-6)
+
+
+def test_windows_stand_beside_the_source():
+    picture = jnp.zeros((2, *SIZE, 3)).at[:, 36:].set(0.5)
+    joints = jnp.concatenate([person(), person().at[:, 13, 2].set(0)])
+    found, source, known = skin.beside_source(
+        picture,
+        joints=joints,
+        skin=jnp.full((2, 8, 8, 3), 0.25),
+        skin_valid=jnp.ones(2),
+        parts=("knee",),
+    )
+    assert found.shape == source.shape == (2, 8, 16, 3) and known.shape == (2, 8, 16, 1)
+    np.testing.assert_allclose(found, 0.5)
+    np.testing.assert_allclose(source, 0.25)
+    np.testing.assert_array_equal(known[0], 1)
+    assert known[1, 0, :, 0].tolist() == [-1] * 8 + [1] * 8

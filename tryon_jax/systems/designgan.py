@@ -25,7 +25,6 @@ from tryon_jax import attention, garment_style, losses, optim, skin, system
 from tryon_jax.garment_scores import DIRECTIONS, EXAMS, scores
 from tryon_jax.networks.designgan_discriminator import ScaledDiscriminator
 from tryon_jax.networks.designgan_generator import DesignGenerator, Dressed, dress
-from tryon_jax.patches import patch
 from tryon_jax.pool import ImagePool
 from tryon_jax.systems import designgan_instagan
 from tryon_jax.systems.designgan_texture import retexture
@@ -300,22 +299,15 @@ class DesignGAN(nn.Module):
         self, batch: system.Batch, one: str, picture: jax.Array, *, other: str
     ) -> dict[str, jax.Array]:
         """Windows on what should be bare, the source patch beside each, and which of them count."""
-        source = batch[f"skin_{one}"]
-        boxes, usable = skin.windows(
-            batch[f"joints_{one}"], parts=self._exposed(one), size=picture.shape[1:3]
+        found, sources, known = skin.beside_source(
+            picture,
+            joints=batch[f"joints_{one}"],
+            skin=batch[f"skin_{one}"],
+            skin_valid=batch[f"skin_valid_{one}"],
+            parts=self._exposed(one),
         )
-        count = boxes.shape[1]
-        usable &= batch[f"skin_valid_{one}"][:, None] > 0
-        found = [patch(picture, boxes[:, k], size=source.shape[1:3]) for k in range(count)]
-        known = [
-            jnp.broadcast_to(2.0 * usable[:, k, None, None, None] - 1, (*source.shape[:3], 1))
-            for k in range(count)
-        ]
-        return {
-            f"bare_{other}": jnp.concatenate(found, 2),
-            f"source_skin_{one}": jnp.concatenate([source] * count, 2),
-            f"bare_known_{one}": jnp.concatenate(known, 2),
-        }
+        names = (f"bare_{other}", f"source_skin_{one}", f"bare_known_{one}")
+        return dict(zip(names, (found, sources, known), strict=True))
 
 
 def make(config: ConfigDict) -> system.System:
