@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from data_pipelines.landmark_items import Item, unlabelled
+from data_pipelines.landmark_items import Item, joined, unlabelled
 from tryon_jax.landmark_tables import CATEGORIES, COCO17, COCO17_SKELETON, GARMENT_POINTS
 
 PERSON, GARMENT = 1, 100  # ids: of a person; of DeepFashion2's category c it is GARMENT + c
@@ -207,7 +207,7 @@ def _box_area(entry: Mapping) -> float:
 
 def _annotations(item: Item, skin: Skin | None) -> list[dict[str, Any]]:
     """A person if any joint is known, and the garment."""
-    mask = item.masks.any(-1)
+    mask = joined(item.masks)
     garment = {
         "category_id": GARMENT + item.category,
         "bbox": box_of(mask),
@@ -236,7 +236,7 @@ def _keypoints(points: np.ndarray) -> dict[str, Any]:
 def _number(value: np.floating) -> float:
     """The shortest decimal that is this float32."""
     number = float(str(np.float32(value)))
-    return int(number) if math.floor(number) == number else number  # type: ignore[return-value]
+    return int(number) if math.floor(number) == number else number
 
 
 def _told(error: Exception) -> str:

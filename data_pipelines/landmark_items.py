@@ -73,7 +73,10 @@ class HeldOut(NamedTuple):
 class Source(Protocol):
     """Where items come from."""
 
-    names: Mapping[str, Sequence[str]]  # of the items of `train_a`, `train_b`, `test_a`, `test_b`
+    @property
+    def names(self) -> Mapping[str, Sequence[str]]:
+        """Of the items of `train_a`, `train_b`, `test_a`, `test_b`."""
+        ...
 
     def load(self, key: str, index: int, *, size: tuple[int, int]) -> Item:
         """An item at (height, width); raises OSError or ValueError if it cannot be read."""
@@ -181,11 +184,16 @@ def layered(masks: np.ndarray, *, count: int) -> np.ndarray:
       bool [h, w, count].
     """
     if count == 1:
-        return masks.any(-1, keepdims=True)
+        return joined(masks)[..., None]
     order = np.argsort(-masks.sum((0, 1)), kind="stable")[:count]
     made = np.zeros((*masks.shape[:2], count), bool)
     made[..., : len(order)] = masks[..., order]
     return made
+
+
+def joined(masks: np.ndarray) -> np.ndarray:
+    """All instances together: bool [h, w, k] -> bool [h, w]."""
+    return np.any(masks, axis=-1)
 
 
 def truths(item: Item, *, domain: str) -> dict[str, np.ndarray]:

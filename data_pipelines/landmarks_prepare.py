@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from data_pipelines import landmark_coco, skin_patches
 from data_pipelines.landmark_coco import GARMENT, PERSON
+from data_pipelines.landmark_items import joined
 from data_pipelines.landmark_layout import (
     LETTERS,
     SPLITS,
@@ -76,7 +77,7 @@ def make_skin(
             known = labels.get(entry.picture.partition("/")[2])
             item = read_item(root, entry, labels=known, category=part.category)
             found = skin_patches.find(
-                item.picture, joints=item.joints, garment=item.masks.any(-1), bare=bare
+                item.picture, joints=item.joints, garment=joined(item.masks), bare=bare
             )
             found = found or own
             counts[found.source if found else "none"] += 1

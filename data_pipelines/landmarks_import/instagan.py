@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from data_pipelines import ops, skin_patches
-from data_pipelines.landmark_items import HALF, Item
+from data_pipelines.landmark_items import HALF, Item, joined
 from data_pipelines.landmark_layout import SPLITS
 from data_pipelines.landmarks_import.found import Found, Left, Task, no_points
 from data_pipelines.sources import picture_paths
@@ -57,7 +57,7 @@ def _item(task: Task, folder: str, name: str, *, split: str, domain: str) -> Fou
     category, joints = task.categories[domain], task.joints_of(name)
     layers = np.stack(masks, -1)
     patch = skin_patches.find(
-        picture, joints=joints, garment=layers.any(-1), bare=task.bare[domain]
+        picture, joints=joints, garment=joined(layers), bare=task.bare[domain]
     )
     skin = patch.picture if patch else None
     item = Item(category, picture, layers, joints, no_points(category), skin=skin)

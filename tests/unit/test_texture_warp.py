@@ -1,13 +1,18 @@
 """Splines through scattered points, textures along landmarks, the largest piece of a mask."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from tryon_jax import texture_warp, warp
 from tryon_jax.landmark_tables import CATEGORIES, mirror_order
-from tryon_jax.texture_warp import TEMPLATES, along_landmarks, follows, largest_part
+from tryon_jax.texture_warp import TEMPLATES, follows
 
+# under jit, as in a mode; compiled once for each shape
+spline = jax.jit(warp.spline)
+along_landmarks = jax.jit(texture_warp.along_landmarks, static_argnames="category")
+largest_part = jax.jit(texture_warp.largest_part)
 SIZE = (48, 32)
 BOX = (6, 4, 25, 43)  # first and last column and row of the garment
 
@@ -35,7 +40,7 @@ class TestSpline:
         nodes, values = rng.uniform(-1, 1, (2, 12, 2)), rng.uniform(-1, 1, (2, 12, 3))
         known = np.ones((2, 12), bool)
         for n in range(2):
-            found = warp.spline(nodes, values, known=known, places=nodes[n])
+            found = spline(nodes, values, known=known, places=nodes[n])
             np.testing.assert_allclose(found[n], values[n], atol=2e-4)
 
     def test_an_affine_map_stays_one(self):
@@ -43,7 +48,7 @@ class TestSpline:
         nodes, places = rng.uniform(-1, 1, (1, 9, 2)), rng.uniform(-2, 2, (20, 2))
         matrix = np.array([[0.5, 0.2], [-0.3, 1.1]])
         values = nodes @ matrix + (0.1, -0.2)
-        found = warp.spline(nodes, values, known=np.ones((1, 9), bool), places=places)
+        found = spline(nodes, values, known=np.ones((1, 9), bool), places=places)
         np.testing.assert_allclose(found[0], places @ matrix + (0.1, -0.2), atol=1e-4)
 
     def test_unknown_points_do_not_count(self):
@@ -51,10 +56,10 @@ class TestSpline:
         nodes, values = rng.uniform(-1, 1, (1, 9, 2)), rng.uniform(-1, 1, (1, 9, 2))
         known = np.arange(9)[None] < 6
         places = rng.uniform(-1, 1, (5, 2))
-        fewer = warp.spline(nodes[:, :6], values[:, :6], known=known[:, :6], places=places)
+        fewer = spline(nodes[:, :6], values[:, :6], known=known[:, :6], places=places)
         for junk in (0.0, 7.0):
             strange = np.where(known[..., None], nodes, junk)
-            found = warp.spline(strange, values, known=known, places=places)
+            found = spline(strange, values, known=known, places=places)
             np.testing.assert_allclose(found, fewer, atol=1e-4)
 
 

@@ -135,14 +135,15 @@ def _fooled(module: Any, batch: Batch, direction: str, pair: Dressed) -> jax.Arr
     """How far a picture is from being taken for a real one: the generator's loss."""
     at = module._attend(batch, direction[0])._asdict()
     answers = module._judge(direction[1], pair, at)
-    return sum(losses.gan_fool(x, mode=module.gan_mode) for x in answers) / len(answers)
+    fooled = jnp.stack([losses.gan_fool(x, mode=module.gan_mode) for x in answers])
+    return jnp.mean(fooled)
 
 
 def _laid(cloth: Cloth, pair: Dressed, *, points: jax.Array | None, category: int) -> jax.Array:
     """A picture whose garment is cut from a texture, in the light that it had."""
-    size = pair.picture.shape[1:3]
+    _, height, width, _ = pair.picture.shape
     inside = texture_warp.largest_part(pair.mask).astype(jnp.float32)
-    plane = tile(cloth.texture, size=size, scale=cloth.scale, offset=cloth.offset)
+    plane = tile(cloth.texture, size=(height, width), scale=cloth.scale, offset=cloth.offset)
     if cloth.fill == "stretch":
         plane = stretch(cloth.texture, inside)
     if cloth.fill == "landmark" and points is not None:

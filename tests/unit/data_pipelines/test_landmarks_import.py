@@ -1,6 +1,7 @@
 """Others' data sets become ours; what cannot be used is left out with a reason."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -221,6 +222,7 @@ class TestViton:
     def test_categories(self, regions, slot, number):
         assert viton.category_of(self.parse(**regions), self.joints(), slot=slot) == number
 
+    @pytest.mark.slow
     def test_dolls_as_viton_has_them(self, tmp_path, capsys):
         """Sleeves found in parse maps are the sleeves that the dolls have."""
         export.export(tmp_path / "viton", train=12, test=2, look=export.Look(128, 96, "photo", 0))
@@ -253,11 +255,17 @@ def test_dolls(tmp_path):
 class TestPrepare:
     """Skin and landmarks that are kept in the folder."""
 
-    @pytest.fixture
-    def root(self, tmp_path):
+    @pytest.fixture(scope="class")
+    def drawn(self, tmp_path_factory):
+        """Dolls as files, drawn once."""
+        folder = tmp_path_factory.mktemp("dolls") / "data"
         size = ("--height=96", "--aspect=0.5")
-        run("--from=dolls", "--train=2", "--test=1", *size, f"--output={tmp_path / 'data'}")
-        return tmp_path / "data"
+        run("--from=dolls", "--train=2", "--test=1", *size, f"--output={folder}")
+        return folder
+
+    @pytest.fixture
+    def root(self, drawn, tmp_path):
+        return shutil.copytree(drawn, tmp_path / "data")
 
     def test_skin(self, root, capsys):
         drawn = opened(root).whole("train_b", 0).skin
