@@ -149,7 +149,7 @@ def _evaluate():
 def _compare():
     from tryon_jax import compare
 
-    return compare.compare(FLAGS.workdir, _folders(), _scoring())
+    return compare.compare(FLAGS.workdir, _folders(), options=_scoring())
 
 
 def _scoring():

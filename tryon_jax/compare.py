@@ -50,7 +50,7 @@ def folders_against(given: Folders, options: Options) -> int:
     return _write(entries, given.output, title="Folders", notes=notes, leaks=leaks, options=options)
 
 
-def compare(workdir: str, given: Folders, options: Options) -> int:
+def compare(workdir: str, given: Folders, *, options: Options) -> int:
     """Several runs, or runs and folders, or folders, beside one another in one report.
 
     Args:

@@ -17,7 +17,7 @@ from typing import Any
 import jax
 
 from tryon_jax import contents, evaluate_landmarks, files, record, scoring, sharding
-from tryon_jax.examine import Options, examine
+from tryon_jax.examine import Examined, Options, examine
 from tryon_jax.report import page
 from tryon_jax.scoring import ALL, Value
 from tryon_jax.setup import UsageError, make_system, pipeline
@@ -51,27 +51,7 @@ def evaluate(workdir: str | os.PathLike[str], options: Options = Options()) -> i
         print(f"note: {note}")
     if jax.process_index():
         return 0
-    folder = Path(workdir)
-    contents.write_metrics(
-        folder / "metrics.json",
-        [found.entry],
-        leaks=found.leaks,
-        weights=found.entry.facts["weights"].partition(" (")[0],
-        data=found.data.summary(),
-        config=record.read(folder).to_dict(),
-        versions=record.versions(),
-        notes=found.notes,
-        scores=table,
-    )
-    size = page.write(
-        folder / "report.html",
-        [found.entry],
-        title=f"{found.entry.name}: {found.entry.facts['system']}",
-        notes=found.notes,
-        leaks=found.leaks,
-        gallery=options.gallery,
-    )
-    print(f"wrote {folder / 'metrics.json'} and {folder / 'report.html'} ({size / 1e6:.1f} MB)")
+    _write(Path(workdir), found, table=table, gallery=options.gallery)
     return 0
 
 
@@ -138,3 +118,27 @@ def text(table: Table) -> str:
             lines.append(f"{name:<20}" + "".join(f"{cell:>16}" for cell in cells))
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
+
+
+def _write(folder: Path, found: Examined, *, table: Table, gallery: int) -> None:
+    """Writes `metrics.json` and `report.html`."""
+    contents.write_metrics(
+        folder / "metrics.json",
+        [found.entry],
+        leaks=found.leaks,
+        weights=found.entry.facts["weights"].partition(" (")[0],
+        data=found.data.summary(),
+        config=record.read(folder).to_dict(),
+        versions=record.versions(),
+        notes=found.notes,
+        scores=table,
+    )
+    size = page.write(
+        folder / "report.html",
+        [found.entry],
+        title=f"{found.entry.name}: {found.entry.facts['system']}",
+        notes=found.notes,
+        leaks=found.leaks,
+        gallery=gallery,
+    )
+    print(f"wrote {folder / 'metrics.json'} and {folder / 'report.html'} ({size / 1e6:.1f} MB)")

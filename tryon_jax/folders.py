@@ -109,7 +109,7 @@ def entry(fake: Found, real: Found, *, tools: Tools, name: str) -> tuple[Entry, 
     )
     try:
         values = scoring.mean_values(marked)
-        values += scoring.distance_values(KIND, tools.distances, seen, true, {})
+        values += scoring.distance_values(KIND, tools.distances, fakes=seen, real=true, sources={})
     except ValueError as error:
         raise UsageError(str(error)) from error
     notes += [text for one in seen if (text := judges.caution(seen[one], true[one]))]

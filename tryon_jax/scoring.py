@@ -175,8 +175,8 @@ class Examiner:
         """
         found = mean_values(marked)
         if self.exam.fake:
-            sets_of = (marked.fakes, real, marked.sources)
-            distances = distance_values(marked.kind, self._tools.distances, *sets_of)
+            found_sets = {"fakes": marked.fakes, "real": real, "sources": marked.sources}
+            distances = distance_values(marked.kind, self._tools.distances, **found_sets)
             origin = self._data.real_origin(self.kind)
             found += [x._replace(protocol=f"{x.protocol}: {origin}") for x in distances]
         return found
@@ -311,6 +311,7 @@ def mean_values(marked: Marked) -> list[Value]:
 def distance_values(
     kind: str,
     names: tuple[str, ...],
+    *,
     fakes: Mapping[str, Features],
     real: Mapping[str, Features],
     sources: Mapping[str, Features],

@@ -112,7 +112,6 @@ def _run(setup: Setup, workdir: Path, progress: Progress, *, smaller: str, profi
             record.write(workdir, config)
         reporter = stack.enter_context(Reporter(workdir, active=first, start_step=start))
         watch = Watch(setup, reporter, workdir=workdir)
-        checkpoints.keep(watch.best and watch.best.step)
         reporter.text("config", markdown_table(record.flatten(config)))
         reporter.text("parameters", describe.parameters(setup.template))
         journal = Journal(setup, reporter, values=values, start=start)
@@ -200,6 +199,7 @@ class _Saving:
 
     def __init__(self, checkpoints: Checkpointer, config: ConfigDict, watch: Watch) -> None:
         self._checkpoints, self._config, self._watch = checkpoints, config, watch
+        checkpoints.keep(watch.best and watch.best.step)
         self._last = time.monotonic()
 
     def improved(self, state: State, done: int) -> bool:

@@ -122,7 +122,7 @@ class TestFolders:
             pictures, tmp_path / "softer", lambda x: x.filter(ImageFilter.GaussianBlur(3))
         )
         given = Folders(f"{soft},{softer}", str(pictures), str(tmp_path / "out"))
-        assert compare.compare("", given, OPTIONS) == DONE
+        assert compare.compare("", given, options=OPTIONS) == DONE
         runs = json.loads((tmp_path / "out" / "metrics.json").read_text())["runs"]
         assert [one["name"] for one in runs] == ["soft", "softer"]
         ssim = [v["value"] for one in runs for v in one["values"] if v["name"] == "ssim"]
@@ -130,7 +130,7 @@ class TestFolders:
 
     def test_one_is_nothing_to_compare(self, pictures):
         with pytest.raises(UsageError, match="compare needs two or more"):
-            compare.compare("", Folders(str(pictures), str(pictures)), OPTIONS)
+            compare.compare("", Folders(str(pictures), str(pictures)), options=OPTIONS)
 
 
 @pytest.mark.slow
@@ -204,7 +204,7 @@ class TestRuns:
             for name, picture in zip(held.names, levels, strict=True):
                 Image.fromarray(picture).save(folder / f"{name}.png")
         given = Folders(fake=str(folder), output=str(tmp_path / "out"))
-        assert compare.compare(str(trained), given, OPTIONS) == DONE
+        assert compare.compare(str(trained), given, options=OPTIONS) == DONE
         runs = json.loads((tmp_path / "out" / "metrics.json").read_text())["runs"]
         first, second = ({v["name"]: v["value"] for v in one["values"] if v["kind"] == "ab"}
                          for one in runs)  # fmt: skip

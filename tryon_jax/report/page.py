@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -55,11 +56,16 @@ def write(
     Returns:
       The file's size in bytes.
     """
+    record = {"title": title, "notes": list(notes), "leaks": leaks.record() if leaks else None}
+    page = filled(record | _record(entries, gallery=gallery))
+    write_atomic(path, page)
+    return len(page)
+
+
+def _record(entries: Sequence[Entry], *, gallery: int) -> dict[str, Any]:
+    """Numbers and pictures of all runs, as the page's script takes them."""
     kinds = list(dict.fromkeys(kind for entry in entries for kind in entry.groups))
-    record = {
-        "title": title,
-        "notes": list(notes),
-        "leaks": leaks.record() if leaks else None,
+    return {
         "runs": [{"name": entry.name, "facts": dict(entry.facts)} for entry in entries],
         "kinds": [_kind(kind, entries, gallery=gallery) for kind in kinds],
         "values": [
@@ -74,9 +80,6 @@ def write(
             for table in published.beside(entry.values, data=entry.data, size=entry.size)
         ],
     }
-    page = filled(record)
-    write_atomic(path, page)
-    return len(page)
 
 
 def filled(record: dict[str, Any]) -> bytes:
@@ -87,11 +90,10 @@ def filled(record: dict[str, Any]) -> bytes:
         "<!--TITLE-->": _escaped(record["title"]),
         "/*STYLE*/": (HERE / "page.css").read_text(),
         "/*SCRIPT*/": (HERE / "page.js").read_text(),
-        "/*DATA*/": data,  # last: pictures and names may hold anything
+        "/*DATA*/": data,
     }
-    for mark, text in parts.items():
-        page = page.replace(mark, text, 1)
-    return page.encode()
+    marks = re.compile("|".join(map(re.escape, parts)))
+    return marks.sub(lambda mark: parts[mark[0]], page).encode()  # once: names may hold marks
 
 
 def _kind(kind: str, entries: Sequence[Entry], *, gallery: int) -> dict[str, Any]:
