@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+# for `jax.jit(..., compiler_options=QUICK)`: what is run once takes longer to compile than to run
+QUICK = {"xla_backend_optimization_level": 0}
 
 
 class Golden(NamedTuple):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from configs import designgan as config_file
-from tests.golden.goldens import drawn_weights, golden_files, nchw, nhwc, read
+from tests.golden.goldens import QUICK, drawn_weights, golden_files, nchw, nhwc, read
 from tryon_jax import losses
 from tryon_jax.networks.instagan import merged
 from tryon_jax.port import instagan as port
@@ -132,8 +132,8 @@ def test_training(path):
     plays, state, turn = started(config, golden, weights)
     for k, (play, wanted) in enumerate(zip(plays, golden.meta["iterations"], strict=True)):
         now, before = state._replace(step=jnp.int32(k)), turn
-        made = jax.jit(play.made)(now, turn)
-        state, metrics = jax.jit(play)(now, turn)
+        made = jax.jit(play.made, compiler_options=QUICK)(now, turn)
+        state, metrics = jax.jit(play, compiler_options=QUICK)(now, turn)
         if k + 1 < len(plays):
             options = {"number": k + 1, "per_turn": config.model.per_turn}
             turn = turns_of.next_turn(turn, made, **options)
@@ -175,7 +175,9 @@ def check_pictures(golden, made, k, active):
         np.testing.assert_allclose(nchw(fake), want, atol=5e-4)
         if f"rec_{side}_sng_{k}" in golden.arrays:
             cycle = np.concatenate([made[f"cycle_{one}"], made[f"cycle_masks_{one}"]], -1)
-            np.testing.assert_allclose(nchw(cycle), golden.arrays[f"rec_{side}_sng_{k}"], atol=1e-3)
+            # of the second turn: behind a step of Adam, which rounding moves where gradients are 0
+            want = golden.arrays[f"rec_{side}_sng_{k}"]
+            np.testing.assert_allclose(nchw(cycle), want, atol=2e-3 if k else 1e-3)
 
 
 def stored(name, parameter, weights, want):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from data_pipelines import crops
-from tests.golden.goldens import golden_files, nchw, nhwc, read, relative_l2
+from tests.golden.goldens import QUICK, golden_files, nchw, nhwc, read, relative_l2
 from tests.golden.landmark_networks import described, weights
 from tryon_jax import landmark_maps
 from tryon_jax import landmark_tables as tables
@@ -16,7 +16,6 @@ NETWORKS = ("hrnet_w*", "pose_resnet*")
 TRAINING = ("hrnet_*_train",)
 MAPS = ("landmark_heatmaps*",)
 # hundreds of layers: LLVM's optimiser would take most of the time, and changes no number here
-QUICK = {"xla_backend_optimization_level": 0}
 
 
 def cases(*patterns):
