@@ -77,7 +77,9 @@ def measure(config: ConfigDict, *, steps: int) -> dict[str, Any]:
         return result
     jax.clear_caches()
     warm, compiled = _compile(system.train_step, state, batch)
-    times = _times(compiled, drawn(system.init, key, batch=batch), batch, steps=steps)
+    times = _times(
+        compiled, drawn(system.init, key, batch=jax.eval_shape(lambda: batch)), batch, steps=steps
+    )
     median = statistics.median(times)
     return result | {
         "compile_s_warm": round(warm, 2),

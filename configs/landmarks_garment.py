@@ -37,7 +37,8 @@ def get_config(arg: str = "w48") -> ConfigDict:
     config.optim.policy = "drops"
     config.optim.drops = (170 / 210, 200 / 210)
     config.ema.decay = 0.0
-    config.model.garment = dict(HRNET_W32, width=32 if arg in ("w32", "pair") else 48)
+    config.model.garment = ConfigDict(HRNET_W32)
+    config.model.garment.width = 32 if arg in ("w32", "pair") else 48
     config.model.heatmap = heatmap()
     config.weights.net = {"heatmap": 1.0}
     if arg == "small":

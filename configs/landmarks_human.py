@@ -41,7 +41,7 @@ def get_config(arg: str = "w32") -> ConfigDict:
     config.optim.policy = "drops"
     config.optim.drops = (170 / 210, 200 / 210)
     config.ema.decay = 0.0  # the authors keep no average
-    config.model.human = dict(HRNET_W32)
+    config.model.human = ConfigDict(HRNET_W32)
     config.model.heatmap = heatmap()
     config.weights.net = {"heatmap": 1.0}
     if arg == "w48":

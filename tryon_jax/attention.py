@@ -20,6 +20,7 @@ import numpy as np
 
 from tryon_jax import landmark_tables as tables
 from tryon_jax.layers.precision import full
+from tryon_jax.patches import sides
 
 MODES = ("landmark", "mask", "gaussian", "learned", "none")
 FAR = 1e6  # pixels: further than any edge of any polygon
@@ -284,7 +285,7 @@ def attend(
     if mode not in MODES:
         raise ValueError(f"attention must be one of {', '.join(MODES)}; got {mode!r}")
     joints, points, mask01 = full(joints), full(points), (full(mask) + 1) / 2
-    size = mask.shape[1:3]
+    size = sides(mask)
     posed = jnp.any(_labelled(joints) > 0, 1)
     maps = heatmaps(joints, size=size)
     if mode == "none":

@@ -7,8 +7,6 @@ Kim et al., "U-GAT-IT", ICLR 2020; minivision-ai/photo2cartoon.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -19,8 +17,6 @@ from tryon_jax.heatmap import heatmap
 from tryon_jax.layers.remat import run
 from tryon_jax.networks.ugatit_discriminator import Discriminator
 from tryon_jax.networks.ugatit_generator import Translation
-
-Generator = Callable[[jax.Array], Translation]  # a bound module
 
 
 class AttentionGame(nn.Module):
@@ -64,7 +60,7 @@ class AttentionGame(nn.Module):
             "cycle_b": run(self.gen_ab, fake_a.image, remat=self.remat),
         }
 
-    def _pair(self, gen: Generator, x: jax.Array, y: jax.Array) -> tuple[Translation, Translation]:
+    def _pair(self, gen: nn.Module, x: jax.Array, y: jax.Array) -> tuple[Translation, Translation]:
         made = run(gen, jnp.concatenate([x, y]), remat=self.remat)
         return (
             jax.tree.map(lambda part: part[: len(x)], made),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ def scored(run: Trained, data: Any) -> Table:
     return tabulated([value for one in marked for value in scoring.mean_values(one)])
 
 
-def tabulated(values: list[Value]) -> Table:
+def tabulated(values: Sequence[Value]) -> Table:
     """Values by kind, subset and name; `n` counts the items that have a score."""
     table: Table = {}
     counts: dict[tuple[str, str], int] = defaultdict(int)

@@ -71,7 +71,7 @@ def numbers(seen: Seen, layout: Layout) -> dict[str, float]:
     labelled = seen.true[..., 2] > 0
     longer = seen.box[:, 2:].max(1)
     made: dict[str, float] = {"n": float(len(places))}
-    lengths = {"box": longer} | _trunks(seen, layout)
+    lengths = {"box": longer, **_trunks(seen, layout)}
     for share in SHARES:
         for name, reference in lengths.items():
             known = labelled & np.isfinite(reference)[:, None]
@@ -183,4 +183,6 @@ def _detections(seen: Seen, own: np.ndarray, *, layout: Layout) -> scores.Detect
     ]
     start, stop = layout.groups[int(seen.group[own[0]])]
     sure = seen.found[own, start:stop, 2].mean(1)
-    return scores.Detections(np.nan_to_num(np.stack(similarity)), sure, ~labelled.any(1))
+    return scores.Detections(
+        np.nan_to_num(np.stack(similarity)), sure, np.asarray(~labelled.any(1))
+    )

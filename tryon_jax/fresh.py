@@ -9,6 +9,7 @@ those of `jit`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,7 @@ from jax.interpreters import partial_eval
 
 from tryon_jax.system import State
 
-Init = Callable[[jax.Array, Mapping[str, jax.ShapeDtypeStruct]], State]
+Init = Callable[[jax.Array, Any], State]  # of a key and a batch
 
 
 def traced_init(init: Init, batch: Mapping[str, jax.ShapeDtypeStruct]) -> jax.stages.Traced:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from tryon_jax.layers.precision import full
-from tryon_jax.patches import box_share, mask_box, patch
+from tryon_jax.patches import box_share, mask_box, patch, sides
 
 WEIGHTS = ("chessboard", "euclidean", "inverse_gaussian", "uniform")
 NORMS = ("mse", "pixel_norm", "channel_norm")
@@ -103,7 +103,7 @@ def style_weight(valid: jax.Array, *, kind: str, steps: int = EROSIONS) -> jax.A
         return rim_weight(euclidean_distance(valid), valid)
     if kind == "uniform":
         return valid
-    weight = W_MIN + (1 - W_MIN) * (1 - centre_gaussian(valid.shape[1:3]))
+    weight = W_MIN + (1 - W_MIN) * (1 - centre_gaussian(sides(valid)))
     return weight / jnp.mean(weight) * jnp.ones_like(valid)
 
 
@@ -160,7 +160,7 @@ def style_loss(
     """
     before, masks = jax.lax.stop_gradient((before, after[1]))
     boxes = [mask_box(mask) for mask in (before[1], masks)]
-    area = [box_share(box, size=masks.shape[1:3]) for box in boxes]
+    area = [box_share(box, size=sides(masks)) for box in boxes]
     large = (area[0] >= SMALLEST_BOX) & (area[1] >= SMALLEST_BOX)
     total, counted = jnp.zeros(()), large
     side = (size // split, size // split)

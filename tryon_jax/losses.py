@@ -113,7 +113,8 @@ def context(
 def total_variation(maps: jax.Array) -> jax.Array:
     """Mean absolute difference of neighbours in [N, H, W, C], down plus across."""
     maps = full(maps)
-    return sum(jnp.mean(jnp.abs(jnp.diff(maps, axis=axis))) for axis in (1, 2))
+    down, across = (jnp.mean(jnp.abs(jnp.diff(maps, axis=axis))) for axis in (1, 2))
+    return down + across
 
 
 GAN_MODES = ("lsgan", "vanilla", "wgangp", "hinge")

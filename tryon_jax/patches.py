@@ -12,6 +12,12 @@ import jax.numpy as jnp
 from tryon_jax.layers.precision import full
 
 
+def sides(maps: jax.Array) -> tuple[int, int]:
+    """Height and width of [N, H, W, C]."""
+    _, height, width, _ = maps.shape
+    return height, width
+
+
 def mask_box(masks: jax.Array) -> jax.Array:
     """The tight box of what is above 0, int32 [N, 4]; zeros where nothing is.
 

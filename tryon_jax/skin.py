@@ -21,7 +21,7 @@ from tryon_jax import landmark_tables as tables
 from tryon_jax.attention import trunk_length
 from tryon_jax.garment_style import centre_gaussian, style_distance
 from tryon_jax.layers.precision import full
-from tryon_jax.patches import coverage, patch
+from tryon_jax.patches import coverage, patch, sides
 
 SIDE = 1.5  # of a window, in radii of the limb
 SMALLEST = 6.0  # pixels
@@ -101,8 +101,8 @@ def beside_source(
       [N, S, k * S, 3], all windows in a row; the source patch beside each, the same shape; and
       [N, S, k * S, 1], 1 where a window can be compared, else -1.
     """
-    boxes, usable = windows(joints, parts=parts, size=pictures.shape[1:3])
-    found = cut(pictures, boxes, size=skin.shape[1:3])
+    boxes, usable = windows(joints, parts=parts, size=sides(pictures))
+    found = cut(pictures, boxes, size=sides(skin))
     usable &= skin_valid[:, None] > 0
     marks = 2.0 * usable[..., None, None, None] - 1
 
@@ -127,7 +127,7 @@ def skin_distance(patches: jax.Array, skin: jax.Array, *, lowpass: int = 1) -> j
         n, h, w, c = patches.shape
         squares = (n, h // lowpass, lowpass, w // lowpass, lowpass, c)
         both = [jnp.mean(x.reshape(squares), (2, 4)) for x in both]
-    weight = centre_gaussian(both[0].shape[1:3])
+    weight = centre_gaussian(sides(both[0]))
     ones = jnp.ones_like(both[0][..., :1])
     return style_distance(*both, valid=ones, weight=weight / jnp.mean(weight), norm="mse")
 
@@ -159,11 +159,11 @@ def skin_loss(
     """
     if not parts:
         return jnp.zeros(()), jnp.zeros((len(pictures),))
-    boxes, usable = windows(joints, parts=parts, size=pictures.shape[1:3])
+    boxes, usable = windows(joints, parts=parts, size=sides(pictures))
     covered = jax.lax.stop_gradient((full(masks) + 1) / 2)
     bare = jax.vmap(coverage, (None, 1), 1)(covered, boxes) < COVERED
     counted = (usable & bare & (skin_valid[:, None] > 0)).astype(jnp.float32)
-    found = cut(pictures, boxes, size=skin.shape[1:3])
+    found = cut(pictures, boxes, size=sides(skin))
     distance = partial(skin_distance, lowpass=lowpass)
     total = jnp.sum(counted * jax.vmap(distance, (1, None), 1)(found, skin))
     counts = jnp.sum(counted, 1)

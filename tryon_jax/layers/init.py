@@ -16,6 +16,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import ShapedArray
 from jax.extend import core
 from jax.interpreters import mlir
 
@@ -100,7 +101,7 @@ def _draw_now(seed, **fields):
 
 @_draw.def_abstract_eval
 def _draw_shape(_, *, sample, shape, dtype):
-    return jax.core.ShapedArray(shape, dtype)
+    return ShapedArray(shape, dtype)
 
 
 def _draw_later(seed, **fields):

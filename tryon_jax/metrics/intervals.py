@@ -104,5 +104,5 @@ def _factor(x: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean = weights @ rows / total
     factor = np.sqrt(weights)[:, None] * (rows - mean) / np.sqrt(total - 1)
     if len(factor) > 1.2 * factor.shape[1]:
-        factor = np.linalg.qr(factor, mode="r")
+        factor = np.asarray(np.linalg.qr(factor, mode="r"))
     return mean, factor

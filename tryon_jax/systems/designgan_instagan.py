@@ -253,7 +253,7 @@ def make(config: ConfigDict) -> system.System:
             state, found = play(now, turn)
             turn = after
             numbers.append(found)
-        metrics = {name: sum(x[name] for x in numbers) / len(plays) for name in numbers[0]}
+        metrics = jax.tree.map(lambda *parts: sum(parts) / len(plays), *numbers)
         return state._replace(step=start + 1), metrics
 
     return first._replace(train_step=train_step)
