@@ -7,8 +7,9 @@ records are that close.
 
 The records of v2's full-width networks are not met so closely: in one of the two files the
 generator's gradients by the middle scale differ by 1e-3, those of the narrow excitations by 2e-2,
-in the other one such an excitation alone. We suspect kinks of leaky ReLUs in the records' float32
-and have not proved it. See `V2`; float64 takes a CPU minutes there, so we compute in float32 too.
+in the other one such an excitation alone. They are ill-conditioned: weights moved by one unit in
+their last place move these norms by 1.2e-2 and 1.4e-3 (docs/parity.md). See `V2`; float64 takes a
+CPU minutes there, so we compute in float32 too.
 """
 
 import re
