@@ -166,7 +166,8 @@ def test_vgg16_says_more_the_more_is_wrong(pictures, tmp_path, monkeypatch):
 @pytest.mark.slow
 class TestRuns:
     @pytest.fixture(scope="class")
-    def trained(self, tmp_path_factory):
+    @staticmethod
+    def trained(tmp_path_factory):
         workdir = tmp_path_factory.mktemp("runs") / "cyclegan"
         assert run(smoke("cyclegan", steps=2), workdir) == DONE
         return workdir

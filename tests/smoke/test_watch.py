@@ -28,7 +28,8 @@ def scores(row):
 @pytest.mark.slow
 class TestTraining:
     @pytest.fixture(scope="class")
-    def watched(self, tmp_path_factory):
+    @staticmethod
+    def watched(tmp_path_factory):
         """A run that scores itself at each step and keeps what is nearest to its own input."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(judges, "_load", tiny_judge.load)

@@ -256,7 +256,8 @@ class TestPrepare:
     """Skin and landmarks that are kept in the folder."""
 
     @pytest.fixture(scope="class")
-    def drawn(self, tmp_path_factory):
+    @staticmethod
+    def drawn(tmp_path_factory):
         """Dolls as files, drawn once."""
         folder = tmp_path_factory.mktemp("dolls") / "data"
         size = ("--height=96", "--aspect=0.5")
