@@ -12,7 +12,8 @@ from __future__ import annotations
 import json
 import pathlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +29,18 @@ class Found(NamedTuple):
     records: list[Record]
     errors: list[str]
     left_out: Counter[str]  # reason -> objects that are no use, which is no error
+
+    def add(self, name: str, make: Callable[[], Record | str]) -> None:
+        """Takes an object, the reason why it is left out, or what is wrong with it."""
+        try:
+            made = make()
+        except (KeyError, TypeError, ValueError) as error:
+            self.errors.append(f"{name}: {_told(error)}")
+            return
+        if isinstance(made, str):
+            self.left_out[made] += 1
+        else:
+            self.records.append(made)
 
 
 def read_coco(path: pathlib.Path, *, images: pathlib.Path, layout: Layout) -> Found:
@@ -46,19 +59,11 @@ def read_coco(path: pathlib.Path, *, images: pathlib.Path, layout: Layout) -> Fo
         message = f"{path} has no list {' and no list '.join(missing)}: it must be a COCO file"
         return Found([], [message], Counter())
     pictures = {picture.get("id"): picture for picture in content["images"]}
-    records, errors, left_out = [], [], Counter()
+    found = Found([], [], Counter())
     for annotation in content["annotations"]:
-        name = f"{path.name}, annotation {annotation.get('id')}"
-        try:
-            made = _coco_record(annotation, pictures, images=images, layout=layout)
-        except (KeyError, TypeError, ValueError) as error:
-            errors.append(f"{name}: {_told(error)}")
-            continue
-        if isinstance(made, str):
-            left_out[made] += 1
-        else:
-            records.append(made)
-    return Found(records, errors, left_out)
+        make = partial(_coco_record, annotation, pictures, images=images, layout=layout)
+        found.add(f"{path.name}, annotation {annotation.get('id')}", make)
+    return found
 
 
 def read_deepfashion2(folder: pathlib.Path, *, layout: Layout) -> Found:
@@ -68,24 +73,18 @@ def read_deepfashion2(folder: pathlib.Path, *, layout: Layout) -> Found:
       folder: with `image/000001.jpg` and `annos/000001.json`.
       layout: of the landmarks wanted.
     """
-    records, errors, left_out = [], [], Counter()
+    found = Found([], [], Counter())
     for number, path in enumerate(sorted((folder / "annos").glob("*.json"))):
         content, error = _content(path)
         if error:
-            errors.append(error)
+            found.errors.append(error)
             continue
         picture = folder / "image" / f"{path.stem}.jpg"
         for key in sorted(key for key in content if key.startswith("item")):
-            try:
-                made = _item_record(content[key], picture, number=number, key=key, layout=layout)
-            except (KeyError, TypeError, ValueError) as error:
-                errors.append(f"{path.name}, {key}: {_told(error)}")
-                continue
-            if isinstance(made, str):
-                left_out[made] += 1
-            else:
-                records.append(made)
-    return Found(records, errors, left_out)
+            item = content[key]
+            make = partial(_item_record, item, picture, number=number, key=key, layout=layout)
+            found.add(f"{path.name}, {key}", make)
+    return found
 
 
 def document(
